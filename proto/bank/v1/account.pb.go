@@ -1243,9 +1243,15 @@ func (*GetQueueRequest) Descriptor() ([]byte, []int) {
 }
 
 type GetQueueResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pending       int64                  `protobuf:"varint,1,opt,name=pending,proto3" json:"pending,omitempty"`
-	Credited      int64                  `protobuf:"varint,2,opt,name=credited,proto3" json:"credited,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// pending is how many wait in the queue that all instances share.
+	Pending int64 `protobuf:"varint,1,opt,name=pending,proto3" json:"pending,omitempty"`
+	// credited is how many this instance has taken from the queue and credited
+	// since it started.
+	Credited int64 `protobuf:"varint,2,opt,name=credited,proto3" json:"credited,omitempty"`
+	// returned is how many it found that can never be credited, such as to an
+	// account that does not exist, and returned to the sender.
+	Returned      int64 `protobuf:"varint,3,opt,name=returned,proto3" json:"returned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1290,6 +1296,13 @@ func (x *GetQueueResponse) GetPending() int64 {
 func (x *GetQueueResponse) GetCredited() int64 {
 	if x != nil {
 		return x.Credited
+	}
+	return 0
+}
+
+func (x *GetQueueResponse) GetReturned() int64 {
+	if x != nil {
+		return x.Returned
 	}
 	return 0
 }
@@ -1373,10 +1386,11 @@ const file_bank_v1_account_proto_rawDesc = "" +
 	"\x0fReceiveResponse\x12*\n" +
 	"\arefusal\x18\x01 \x01(\x0e2\x10.bank.v1.RefusalR\arefusal\x12\x16\n" +
 	"\x06queued\x18\x02 \x01(\bR\x06queued\"\x11\n" +
-	"\x0fGetQueueRequest\"H\n" +
+	"\x0fGetQueueRequest\"d\n" +
 	"\x10GetQueueResponse\x12\x18\n" +
 	"\apending\x18\x01 \x01(\x03R\apending\x12\x1a\n" +
-	"\bcredited\x18\x02 \x01(\x03R\bcredited*\x89\x01\n" +
+	"\bcredited\x18\x02 \x01(\x03R\bcredited\x12\x1a\n" +
+	"\breturned\x18\x03 \x01(\x03R\breturned*\x89\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aREFUSAL_INSUFFICIENT_FUNDS\x10\x01\x12\x1b\n" +

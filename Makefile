@@ -1,0 +1,54 @@
+# breakbank: what a developer does here. "make" shows it.
+SHELL := bash
+GO    ?= go
+TOOL  := $(GO) tool -modfile=tools/go.mod
+PKGS  ?= ./...
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/breakbank
+	$(GO) build -o bin/breakbank ./cmd/breakbank
+
+.PHONY: test
+test: ## run all tests (needs only Go)
+	$(GO) test $(PKGS)
+
+.PHONY: race
+race: ## run all tests but the long replays under the race detector
+	$(GO) test -race -short $(PKGS)
+
+.PHONY: generate
+generate: ## regenerate protobuf and GraphQL code
+	$(TOOL) buf generate proto --template proto/buf.gen.yaml -o proto
+	$(GO) generate ./services/gateway/...
+
+.PHONY: generated
+generated: generate ## fail if generated code is not what is checked in
+	@git diff --exit-code --stat -- proto services/gateway || \
+		{ echo "generated code is out of date: run 'make generate' and commit"; exit 1; }
+
+.PHONY: lint
+lint: ## gofumpt, vet, golangci-lint, buf lint
+	$(TOOL) golangci-lint run $(PKGS)
+	$(TOOL) buf lint proto
+
+.PHONY: format
+format: ## rewrite the sources as gofumpt wants them
+	$(TOOL) golangci-lint fmt
+
+.PHONY: replay-short
+replay-short: build ## replay the condensed outage (about half a minute)
+	bin/breakbank replay monzo-2017-short
+
+.PHONY: replay
+replay: build ## replay the outage of 27 October 2017 (under 4 minutes)
+	bin/breakbank replay
+
+.PHONY: clean
+clean: ## remove what was built and measured
+	rm -rf bin out

@@ -1,0 +1,175 @@
+// Package arm reads the arms that a script is played with: how the routers are
+// configured, what API servers' etcd clients are like, and how stand-in is
+// reached. An arm is a YAML file; those that come with breakbank lie in
+// bench/arms, and users write their own.
+package arm
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"breakbank/bench/arms"
+)
+
+// All stands for every arm that comes with breakbank, one after the other.
+const All = "all"
+
+// Fallbacks are the paths to stand-in.
+var Fallbacks = []string{FallbackNone, FallbackRouted, FallbackIndependent}
+
+// The paths to stand-in: not at all, by name through the node's router, or at
+// its fixed address past the router.
+const (
+	FallbackNone        = "none"
+	FallbackRouted      = "routed"
+	FallbackIndependent = "independent"
+)
+
+// Standins say when stand-in begins to be asked.
+var Standins = []string{StandinOnSwitch, StandinFromStart}
+
+// Stand-in is asked only after an operator switched it on, or on any failure
+// of the primary from the start.
+const (
+	StandinOnSwitch  = "on-switch"
+	StandinFromStart = "from-start"
+)
+
+// EtcdClients are the kinds of etcd client that an API server may have: the
+// one of 2017, which stays on one connection, and today's.
+var EtcdClients = []string{"pinned", "modern"}
+
+// Arm is one way of finding servers. It is not changed after reading.
+type Arm struct {
+	Name        string
+	Description string
+	// Imitates says which public system it is an imitation of.
+	Imitates string
+	// Router is the routers' configuration as YAML, for the ConfigMap.
+	Router     string
+	EtcdClient string
+	Fallback   string
+	Standin    string
+	// Constants are the arm's times, with their sources.
+	Constants []Constant
+}
+
+// Constant is a time of the arm that does not scale with the pace.
+type Constant struct {
+	// Name is a path into the router's configuration, such as
+	// retries.window, or the name of a constant in the code.
+	Name  string
+	Value time.Duration
+	// ActsIn names the phases it makes a difference in; nil stands for all.
+	ActsIn []string
+	Source string
+}
+
+// Names lists the arms that come with breakbank, in the order in which they
+// are played: from the simplest to ours.
+func Names() []string {
+	order := []string{"naive", "linkerd-2017", "linkerd-2018", "guarded"}
+	files, err := fs.Glob(arms.FS, "*.yaml")
+	if err != nil {
+		return nil
+	}
+	var others []string
+	for _, file := range files {
+		if name := strings.TrimSuffix(file, ".yaml"); !slices.Contains(order, name) {
+			others = append(others, name)
+		}
+	}
+	return append(order, others...)
+}
+
+// Load reads an arm by the name of one that comes with breakbank, or from a
+// file, when the name ends in .yaml or .yml or holds a path separator.
+func Load(nameOrPath string) (*Arm, error) {
+	if slices.Contains(Names(), nameOrPath) {
+		file := nameOrPath + ".yaml"
+		data, err := arms.FS.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading arm %s: %w", nameOrPath, err)
+		}
+		return Parse(file, data)
+	}
+	ext := filepath.Ext(nameOrPath)
+	if ext == ".yaml" || ext == ".yml" || strings.ContainsRune(nameOrPath, filepath.Separator) {
+		data, err := os.ReadFile(nameOrPath)
+		if err != nil {
+			return nil, fmt.Errorf("reading arm: %w", err)
+		}
+		return Parse(nameOrPath, data)
+	}
+	return nil, fmt.Errorf("unknown arm %q; valid: %s, %s, or the path of a .yaml file",
+		nameOrPath, strings.Join(Names(), ", "), All)
+}
+
+// LoadAll reads one arm, or all of them for the name All.
+func LoadAll(name string) ([]*Arm, error) {
+	names := []string{name}
+	if name == All {
+		names = Names()
+	}
+	all := make([]*Arm, 0, len(names))
+	for _, name := range names {
+		a, err := Load(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// WithFallback is the arm with another path to stand-in; "" changes nothing.
+// An independent stand-in answers whenever the primary cannot, without anyone
+// switching it on: that is the reading of the public record under which the
+// vast majority of payments succeeded throughout (incident.md).
+func (a *Arm) WithFallback(fallback string) (*Arm, error) {
+	if fallback == "" {
+		return a, nil
+	}
+	if !slices.Contains(Fallbacks, fallback) {
+		return nil, fmt.Errorf("unknown fallback %q; valid: %s", fallback, strings.Join(Fallbacks, ", "))
+	}
+	other := *a
+	other.Fallback = fallback
+	if fallback == FallbackIndependent {
+		other.Standin = StandinFromStart
+	}
+	return &other, nil
+}
+
+// FallbackFromStart says whether stand-in is asked without being switched on.
+func (a *Arm) FallbackFromStart() bool {
+	return a.Standin == StandinFromStart && a.Fallback != FallbackNone
+}
+
+// Illustrative names each constant that, times the pace, exceeds a phase it
+// acts in, which is when it is longer than the phase is in real time: there
+// the paced run distorts what the incident would have shown. phases are real
+// lengths, in the order of names.
+func (a *Arm) Illustrative(pace float64, names []string, phases map[string]time.Duration) []string {
+	reasons := []string{}
+	for _, c := range a.Constants {
+		for _, phase := range names {
+			length, known := phases[phase]
+			if !known || c.Value <= length || c.ActsIn != nil && !slices.Contains(c.ActsIn, phase) {
+				continue
+			}
+			reasons = append(reasons, fmt.Sprintf("%s %v × pace %g = %v exceeds phase %s, %v of the script",
+				c.Name, c.Value, pace, scale(c.Value, pace), phase, scale(length, pace)))
+		}
+	}
+	return reasons
+}
+
+func scale(d time.Duration, pace float64) time.Duration {
+	return time.Duration(float64(d) * pace).Round(time.Second)
+}

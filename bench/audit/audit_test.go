@@ -1,0 +1,311 @@
+package audit
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"breakbank/loadgen"
+	"breakbank/platform/book"
+	bookv1 "breakbank/proto/book/v1"
+	"breakbank/services/bank"
+)
+
+// Customers of the scenes below, with money enough for what they do.
+const (
+	alice = 1
+	bob   = 2
+)
+
+// scene is a small run: real stores on disk, and what the clients recorded.
+type scene struct {
+	t       *testing.T
+	dir     string
+	stores  map[string]*book.Pebble
+	records []loadgen.Record
+}
+
+// newScene opens and seeds the three stores.
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{t: t, dir: t.TempDir(), stores: map[string]*book.Pebble{}}
+	for _, name := range bank.Stores {
+		store, err := book.OpenPebble(filepath.Join(s.dir, name), book.Options{Durability: "memory"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Seed(context.Background(), bank.SeedOperations(name)); err != nil {
+			t.Fatal(err)
+		}
+		s.stores[name] = store
+	}
+	return s
+}
+
+// apply performs an operation that must be possible, refused or not.
+func (s *scene) apply(store string, op *bookv1.Operation) {
+	s.t.Helper()
+	if _, err := s.stores[store].Apply(context.Background(), op); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func hold(account, key string, minor int64) *bookv1.Operation {
+	return &bookv1.Operation{
+		Key: key, Kind: bookv1.OperationKind_OPERATION_KIND_HOLD, DebitAccount: account, AmountMinor: minor, HoldKey: key,
+	}
+}
+
+func advice(account, key, decision string, minor int64) *bookv1.Operation {
+	return &bookv1.Operation{
+		Key: bank.AdviceKey(key), Kind: bookv1.OperationKind_OPERATION_KIND_ADVICE, DebitAccount: account,
+		AmountMinor: minor, HoldKey: bank.AdviceKey(key), Decision: decision,
+	}
+}
+
+func post(from, to, key string, minor int64) *bookv1.Operation {
+	return &bookv1.Operation{
+		Key: key, Kind: bookv1.OperationKind_OPERATION_KIND_POST, DebitAccount: from, CreditAccount: to, AmountMinor: minor,
+	}
+}
+
+func (s *scene) recorded(journey loadgen.Journey, customer int, key string, minor int64, d loadgen.Decision) {
+	s.records = append(s.records, loadgen.Record{
+		Journey: journey, Customer: customer, Key: key, AmountMinor: minor, Decision: d,
+	})
+}
+
+// play does a bit of everything, rightly.
+func (s *scene) play() {
+	// An approved tap.
+	s.apply(bank.StoreCards, hold(bank.LimitAccount(alice), "tap", 700))
+	s.apply(bank.StoreLedger, hold(bank.CurrentAccount(alice), "tap", 700))
+	s.recorded(loadgen.CardTap, alice, "tap", 700, loadgen.Decision{Outcome: loadgen.OK, Code: bank.Approved})
+	// A tap that stand-in approved.
+	s.apply(bank.StoreCards, advice(bank.LimitAccount(bob), "stood-in", bank.Approved, 900))
+	s.apply(bank.StoreLedger, advice(bank.CurrentAccount(bob), "stood-in", bank.Approved, 900))
+	s.recorded(loadgen.CardTap, bob, "stood-in", 900, loadgen.Decision{Outcome: loadgen.Degraded, Code: bank.Approved, Standin: true})
+	// A tap declined for want of money.
+	s.apply(bank.StoreLedger, hold(bank.CurrentAccount(bob), "poor", 90_000_000))
+	s.recorded(loadgen.CardTap, bob, "poor", 90_000_000, loadgen.Decision{Outcome: loadgen.Declined, Code: bank.InsufficientFunds})
+	// Transfers both ways, a prepaid tap, one unknown that happened and one
+	// that did not, one failure.
+	s.apply(bank.StoreLedger, post(bank.CurrentAccount(alice), bank.AccountFPS, "out", 300))
+	s.recorded(loadgen.TransferOut, alice, "out", 300, loadgen.Decision{Outcome: loadgen.OK, Code: "OK"})
+	s.apply(bank.StoreLedger, post(bank.AccountFPS, bank.CurrentAccount(bob), "in", 400))
+	s.recorded(loadgen.TransferIn, bob, "in", 400, loadgen.Decision{Outcome: loadgen.Degraded, Code: "OK", Queued: true})
+	s.apply(bank.StorePrepaid, hold(bank.PrepaidAccount(alice), "prepaid", 250))
+	s.recorded(loadgen.PrepaidTap, alice, "prepaid", 250, loadgen.Decision{Outcome: loadgen.OK, Code: bank.Approved})
+	s.apply(bank.StoreLedger, post(bank.CurrentAccount(alice), bank.AccountFPS, "lost-reply", 100))
+	s.recorded(loadgen.TransferOut, alice, "lost-reply", 100, loadgen.Decision{Outcome: loadgen.Unknown, Code: "DEADLINE_EXCEEDED"})
+	s.recorded(loadgen.TransferOut, alice, "lost-request", 100, loadgen.Decision{Outcome: loadgen.Unknown, Code: "DEADLINE_EXCEEDED"})
+	s.recorded(loadgen.CardTap, alice, "dead", 100, loadgen.Decision{Outcome: loadgen.Failed, Code: bank.IssuerInoperative})
+	s.recorded(loadgen.AppRefresh, alice, "", 0, loadgen.Decision{Outcome: loadgen.OK, Code: "OK"})
+}
+
+// evidence closes the stores and reads them from disk, as after a run.
+func (s *scene) evidence() Evidence {
+	s.t.Helper()
+	for _, store := range s.stores {
+		if err := store.Close(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	books, err := ReadBooks(context.Background(), s.dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return Evidence{Books: books, Records: s.records, Drained: true}
+}
+
+func TestARightRunPasses(t *testing.T) {
+	s := newScene(t)
+	s.play()
+	a := Run(s.evidence())
+	for _, c := range a.Checks {
+		if !c.Passed || c.Checked == 0 {
+			t.Errorf("%s: passed %v, checked %d: %s", c.Name, c.Passed, c.Checked, c.Detail)
+		}
+	}
+	if !a.Passed || a.Figures.AdvicesApplied != 1 || a.Figures.UnknownHappened != 1 || a.Figures.WrongApprovals != 0 {
+		t.Errorf("passed %v with figures %+v", a.Passed, a.Figures)
+	}
+}
+
+// TestPlantedDefectsAreCaught proves that each check can fail, and that it is
+// the right one which does.
+func TestPlantedDefectsAreCaught(t *testing.T) {
+	approved := loadgen.Decision{Outcome: loadgen.OK, Code: bank.Approved}
+	for name, defect := range map[string]struct {
+		plant  func(*scene)    // before the stores are closed
+		doctor func(*Evidence) // after they were read
+		caught string
+	}{
+		"a credit is lost": {
+			doctor: func(e *Evidence) { e.Books[bank.StoreLedger].Balances[bank.CurrentAccount(bob)].BalanceMinor -= 400 },
+			caught: "conservation",
+		},
+		"a balance is not what its journal says": {
+			doctor: func(e *Evidence) { e.Books[bank.StoreLedger].Balances[bank.CurrentAccount(bob)].HeldMinor++ },
+			caught: "journal replays to the balances",
+		},
+		"an account was seeded with other money": {
+			doctor: func(e *Evidence) {
+				b := e.Books[bank.StorePrepaid]
+				op := b.Entries[bank.OpenKey(bank.PrepaidAccount(bob))].GetOperation()
+				op.AmountMinor++
+			},
+			caught: "opening balances",
+		},
+		"a payment was acknowledged before it was written, and lost": {
+			plant: func(s *scene) {
+				s.recorded(loadgen.TransferOut, alice, "vanished", 500, loadgen.Decision{Outcome: loadgen.OK, Code: "OK"})
+			},
+			caught: "acknowledged exactly once",
+		},
+		"a tap is charged by primary and stand-in both": {
+			plant: func(s *scene) {
+				s.apply(bank.StoreCards, advice(bank.LimitAccount(alice), "tap", bank.Approved, 700))
+				s.apply(bank.StoreLedger, advice(bank.CurrentAccount(alice), "tap", bank.Approved, 700))
+			},
+			caught: "acknowledged exactly once",
+		},
+		"a transfer was posted with another amount": {
+			plant: func(s *scene) {
+				s.apply(bank.StoreLedger, post(bank.CurrentAccount(alice), bank.AccountFPS, "wrong", 5))
+				s.recorded(loadgen.TransferOut, alice, "wrong", 50, loadgen.Decision{Outcome: loadgen.OK, Code: "OK"})
+			},
+			caught: "acknowledged exactly once",
+		},
+		"a limit was taken without the money": {
+			plant: func(s *scene) {
+				s.apply(bank.StoreCards, hold(bank.LimitAccount(bob), "half", 60))
+				s.apply(bank.StoreLedger, hold(bank.CurrentAccount(bob), "half", 60))
+				s.apply(bank.StoreLedger, &bookv1.Operation{
+					Key: bank.ReversalKey("half"), Kind: bookv1.OperationKind_OPERATION_KIND_RELEASE,
+					DebitAccount: bank.CurrentAccount(bob), HoldKey: "half",
+				})
+				s.recorded(loadgen.CardTap, bob, "half", 60, approved)
+			},
+			caught: "acknowledged exactly once",
+		},
+		"a failed payment took the money": {
+			plant:  func(s *scene) { s.apply(bank.StoreLedger, hold(bank.CurrentAccount(alice), "dead", 100)) },
+			caught: "rejected never",
+		},
+		"an unanswered tap was charged twice": {
+			plant: func(s *scene) {
+				for _, store := range []struct{ name, account string }{
+					{bank.StoreCards, bank.LimitAccount(bob)}, {bank.StoreLedger, bank.CurrentAccount(bob)},
+				} {
+					s.apply(store.name, hold(store.account, "twice", 10))
+					s.apply(store.name, advice(store.account, "twice", bank.Approved, 10))
+				}
+				s.recorded(loadgen.CardTap, bob, "twice", 10, loadgen.Decision{Outcome: loadgen.Unknown, Code: "DEADLINE_EXCEEDED"})
+			},
+			caught: "unknown at most once",
+		},
+		"an advice is dropped": {
+			plant: func(s *scene) {
+				s.recorded(loadgen.CardTap, bob, "dropped", 900,
+					loadgen.Decision{Outcome: loadgen.Degraded, Code: bank.Approved, Standin: true})
+			},
+			caught: "advices applied once",
+		},
+		"an advice is invented": {
+			plant: func(s *scene) {
+				s.apply(bank.StoreLedger, advice(bank.CurrentAccount(bob), "nobody", bank.Approved, 900))
+			},
+			caught: "advices applied once",
+		},
+		"a payment was declined for no reason": {
+			plant: func(s *scene) {
+				s.recorded(loadgen.CardTap, alice, "why", 100, loadgen.Decision{Outcome: loadgen.Declined, Code: bank.InsufficientFunds})
+			},
+			caught: "decisions right",
+		},
+		"an account is below its limit and nobody overspent": {
+			doctor: func(e *Evidence) {
+				e.Books[bank.StoreLedger].Balances[bank.CurrentAccount(bob)].HeldMinor += 1_000_000_000
+			},
+			caught: "no account below its limit",
+		},
+		"the platform was killed with advices waiting": {
+			doctor: func(e *Evidence) { e.Drained = false },
+			caught: "backlogs drained",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.play()
+			if defect.plant != nil {
+				defect.plant(s)
+			}
+			e := s.evidence()
+			if defect.doctor != nil {
+				defect.doctor(&e)
+			}
+			a := Run(e)
+			if a.Passed {
+				t.Fatal("the audit passed")
+			}
+			for _, c := range a.Checks {
+				if c.Name == defect.caught && !c.Passed {
+					return
+				}
+			}
+			t.Errorf("not caught by %q: %v", defect.caught, a.Checks)
+		})
+	}
+}
+
+func TestStandInsMistakesAreCountedNotRefused(t *testing.T) {
+	s := newScene(t)
+	const much = 100_000_000
+	balance := bank.CustomerAt(bob).OpeningMinor
+	for _, store := range []struct{ name, account string }{
+		{bank.StoreCards, bank.LimitAccount(bob)}, {bank.StoreLedger, bank.CurrentAccount(bob)},
+	} {
+		s.apply(store.name, advice(store.account, "stingy", bank.InsufficientFunds, 1))
+		s.apply(store.name, advice(store.account, "lavish", bank.Approved, much))
+	}
+	s.recorded(loadgen.CardTap, bob, "lavish", much, loadgen.Decision{Outcome: loadgen.Degraded, Code: bank.Approved, Standin: true})
+	s.recorded(loadgen.CardTap, bob, "stingy", 1, loadgen.Decision{Outcome: loadgen.Degraded, Code: bank.InsufficientFunds, Standin: true})
+	a := Run(s.evidence())
+	if !a.Passed {
+		t.Errorf("the audit refuses stand-in's declared mistakes: %+v", a.Checks)
+	}
+	if f := a.Figures; f.WrongApprovals != 1 || f.WrongDeclines != 1 || f.OverspendMinor != much-balance {
+		t.Errorf("figures are %+v; want one wrong yes, one wrong no, %d overspent", f, much-balance)
+	}
+}
+
+func TestFaultListNamesFirstAndCountsRest(t *testing.T) {
+	var l faultList
+	for range faultsShown + 2 {
+		l.add("bad")
+	}
+	if !strings.HasSuffix(l.String(), "and 2 more") {
+		t.Errorf("got %q", l.String())
+	}
+}
+
+func TestBooksReadTwiceAreTheSame(t *testing.T) {
+	s := newScene(t)
+	s.play()
+	first := s.evidence()
+	again, err := ReadBooks(context.Background(), s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range first.Books {
+		for id, a := range b.Balances {
+			if !proto.Equal(a, again[name].Balances[id]) {
+				t.Fatalf("reading changed %s of %s", id, name)
+			}
+		}
+	}
+}

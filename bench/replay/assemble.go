@@ -1,0 +1,157 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"breakbank/bench/result"
+	"breakbank/loadgen"
+	"breakbank/loadgen/evidence"
+)
+
+// measured is what a run leaves behind beside its records.
+type measured struct {
+	endS    float64
+	backlog result.Backlog
+	self    evidence.Self
+	steal   float64
+	// stopped is why the script ended early; nil when it did not.
+	stopped error
+}
+
+// topologySingle is the topology in which everything shares one machine and the
+// measured one process: never ranked (measurement.md, "Verdict").
+const topologySingle = "single"
+
+// baselinePhase is the phase that the verdict holds the rest against.
+const baselinePhase = "baseline"
+
+// assemble makes the result. It has the audit made, unless the run was stopped.
+func (p *play) assemble(ctx context.Context, m measured) *result.Result {
+	records := p.recorder.Records()
+	slices.SortFunc(records, func(a, b loadgen.Record) int { return cmp.Compare(a.DoneNs, b.DoneNs) })
+	opts, plan := p.run.opts, p.run.plan
+
+	audit := result.Audit{Checks: []result.Check{}}
+	if p.finished && opts.Audit != nil {
+		audit = p.audit(ctx, records, m.backlog.Drained)
+	}
+	series := p.series(records, m.endS)
+	run := result.Run{
+		Records: records, Spans: p.spans, Seconds: series, Pace: plan.Pace,
+		EndS: m.endS, Backlog: m.backlog, Audit: audit,
+	}
+	res := &result.Result{
+		Schema: result.Schema, Kind: result.KindReplay, RunID: opts.RunID,
+		Scenario: opts.Scenario.Name, Arm: opts.Arm.Name, Fallback: opts.Arm.Fallback, Without: opts.Without,
+		Seed: opts.Seed, RatePerS: opts.RatePerS, Pace: plan.Pace, Topology: opts.Topology,
+		ScheduleSHA256: p.run.sha, Partial: !p.finished,
+		Phases: result.Phases(records, p.spans), Impact: result.MeasureImpact(run),
+		Routes: result.CountRoutes(records), Faults: append([]result.Fault{}, p.faults...), Audit: audit,
+		Load: result.MeasureLoad(records, p.offered(), opts.RatePerS, m.self), Series: series,
+		Environment: environment(opts, p.clock.zero),
+	}
+	res.Expectations = p.expectations(records)
+	res.Timeline = p.wholeTimeline(res)
+	res.InvalidReasons = result.Verdict(result.Facts{
+		Partial: res.Partial, Load: res.Load, Steal: m.steal,
+		Unsteady: result.Unsteady(records, p.spans, baselinePhase),
+		Faults:   res.Faults, FaultsExpected: p.injects(), FaultJourneys: result.FaultJourneys(records, res.Faults),
+		Audit: audit, FailedSteps: p.failedSteps,
+	}, result.SharedCores)
+	if m.stopped != nil && ctx.Err() == nil {
+		res.InvalidReasons = append(res.InvalidReasons, m.stopped.Error())
+	}
+	if n := p.recorder.Overflow(); n > 0 {
+		res.InvalidReasons = append(res.InvalidReasons, fmt.Sprintf("%d records did not fit the recorder", n))
+	}
+	res.Valid = len(res.InvalidReasons) == 0
+	res.IllustrativeReasons = opts.Arm.Illustrative(plan.Pace, opts.Scenario.PhaseNames(), plan.PhaseLengths())
+	if opts.Topology == topologySingle {
+		res.IllustrativeReasons = append(res.IllustrativeReasons, "topology single: the measured shares one process")
+	}
+	res.Illustrative = len(res.IllustrativeReasons) > 0
+	return res
+}
+
+// audit holds the records against the books. An audit that could not be made
+// has failed: nothing then says that the books are right.
+func (p *play) audit(ctx context.Context, records []loadgen.Record, drained bool) result.Audit {
+	audit, err := p.run.opts.Audit(ctx, p.platform.StoresDir(), records, drained)
+	if err != nil {
+		return result.Audit{Ran: true, Checks: []result.Check{{Name: "the books can be read", Detail: err.Error()}}}
+	}
+	return audit
+}
+
+// series is every second of the run, with the routers as they were.
+func (p *play) series(records []loadgen.Record, endS float64) []result.Second {
+	seconds := result.Seconds(records, endS)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range seconds {
+		s := &seconds[i]
+		end := p.clock.zero.Add(durationS(s.TS + 1))
+		s.Clock, _ = p.clock.show(end)
+		if points, ok := p.routers[i]; ok {
+			s.Routers = points
+		}
+		for _, span := range p.spans {
+			if span.FromS <= s.TS+0.5 {
+				s.Phase = span.Name
+			}
+		}
+	}
+	return seconds
+}
+
+func (p *play) offered() []result.Offered {
+	var offered []result.Offered
+	for _, o := range []struct {
+		schedule *loadgen.Schedule
+		offering *offering
+	}{{p.run.warmup, p.warmup}, {p.run.full, p.full}} {
+		if o.offering != nil {
+			offered = append(offered, result.Offered{Schedule: o.schedule, Summary: o.offering.summary})
+		}
+	}
+	return offered
+}
+
+// expectations holds the run against the table of its arm, if there is one.
+func (p *play) expectations(records []loadgen.Record) []result.Expectation {
+	opts := p.run.opts
+	phases := slices.DeleteFunc(opts.Scenario.PhaseNames(), func(name string) bool {
+		// A run that was cut short is held against the phases it reached.
+		return !slices.ContainsFunc(p.spans, func(s result.Span) bool { return s.Name == name })
+	})
+	table := result.ExpectationsFor(opts.Scenario.Name, opts.Arm.Name, opts.Arm.Fallback, phases, opts.Without)
+	return result.CheckExpectations(table, records, p.spans)
+}
+
+// wholeTimeline adds to the timeline what only the figures tell.
+func (p *play) wholeTimeline(res *result.Result) []result.Event {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	timeline := slices.Clone(p.timeline)
+	if im := res.Impact; im.DetectS != nil {
+		atS := *im.ImpactFromS + *im.DetectS
+		alert := result.Event{TS: atS, Kind: result.EventAlert, ID: "burn-rate", Text: "burn-rate alert fires"}
+		alert.Clock, alert.PacedMin = p.clock.show(p.clock.zero.Add(durationS(atS)))
+		timeline = append(timeline, alert)
+		slices.SortStableFunc(timeline, func(a, b result.Event) int { return cmp.Compare(a.TS, b.TS) })
+	}
+	return timeline
+}
+
+// injects says whether the script, as played, starts faults.
+func (p *play) injects() bool {
+	for _, step := range p.run.plan.Steps {
+		if step.Verb.Injects && !step.Skipped {
+			return true
+		}
+	}
+	return false
+}

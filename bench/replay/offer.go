@@ -1,0 +1,80 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"breakbank/loadgen"
+)
+
+// Load is one schedule as it is offered.
+type Load struct {
+	Schedule *loadgen.Schedule
+	// Start is when its first second begins.
+	Start time.Time
+	Sink  loadgen.Sink
+}
+
+// offer is loadgen's own.
+func offer(ctx context.Context, runner loadgen.Runner, load Load) (loadgen.Summary, error) {
+	return runner.Run(ctx, load.Schedule, load.Start, load.Sink)
+}
+
+const (
+	// connectLead is what a load gets for connecting before its first journey
+	// is due.
+	connectLead = 200 * time.Millisecond
+	// stopGrace is how long journeys in flight may go on when a run is stopped
+	// before its end.
+	stopGrace = 500 * time.Millisecond
+)
+
+// offering is a load under way.
+type offering struct {
+	stop    context.CancelFunc
+	done    chan struct{}
+	summary loadgen.Summary
+	err     error
+}
+
+// begin offers a load until its schedule ends or it is stopped.
+func (p *play) begin(ctx context.Context, schedule *loadgen.Schedule, start time.Time) *offering {
+	ctx, cancel := context.WithCancel(ctx)
+	o := &offering{stop: cancel, done: make(chan struct{})}
+	runner := loadgen.Runner{Targets: p.edges.targets, Origin: p.clock.zero}
+	go func() {
+		defer close(o.done)
+		o.summary, o.err = p.run.opts.Offer(ctx, runner, Load{Schedule: schedule, Start: start, Sink: p.recorder})
+		if o.err != nil {
+			o.err = fmt.Errorf("offering the %s load: %w", schedule.Load, o.err)
+			p.fail(o.err)
+		}
+	}()
+	return o
+}
+
+// endLoad stops both loads, waits for what is in flight, each journey for its
+// patience, and says when the last of it was decided. A run that was stopped
+// does not wait so long: it kills the platform, which ends every journey.
+func (p *play) endLoad() (endS float64) {
+	loads := []*offering{p.warmup}
+	if p.full != nil {
+		loads = append(loads, p.full)
+	}
+	for _, load := range loads {
+		load.stop()
+	}
+	if !p.finished {
+		grace := time.AfterFunc(stopGrace, p.platform.Kill)
+		defer grace.Stop()
+	}
+	for _, load := range loads {
+		<-load.done
+	}
+	endS = p.clock.seconds(time.Now())
+	if n := len(p.spans); n > 0 {
+		p.spans[n-1].ToS = endS
+	}
+	return endS
+}

@@ -1,0 +1,181 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"breakbank/bench/result"
+	"breakbank/loadgen/evidence"
+	"breakbank/loadgen/recording"
+	adminv1 "breakbank/proto/admin/v1"
+)
+
+// ErrPlatformEnded is why a run stops when its platform ends by itself.
+var ErrPlatformEnded = errors.New("the platform ended while the script was playing; its logs say why")
+
+// play is a run being played. What has no lock belongs to the goroutine of
+// Play.
+type play struct {
+	run      *Run
+	platform Platform
+	admin    adminv1.AdminServiceClient
+	edges    *edges
+	clock    *clock
+	recorder *recording.Recorder
+	states   *stateWatch
+	backlogs *backlogWatch
+	operator *operator
+	telling  *telling
+
+	loadCtx      context.Context
+	warmup, full *offering
+	fail         context.CancelCauseFunc
+
+	spans       []result.Span
+	faults      []result.Fault
+	failedSteps []string
+	finished    bool
+
+	mu       sync.Mutex // guards what follows, and the order of news
+	phase    string
+	timeline []result.Event
+	routers  map[int][]result.RouterPoint // by second
+}
+
+// Play plays the run on a platform and kills that platform at the end. When ctx
+// ends first, it stops at once and returns what was measured, marked partial,
+// without an audit. The error is of what kept it from playing or from writing;
+// a result that is INVALID is no error.
+func (r *Run) Play(ctx context.Context, platform Platform) (*result.Result, error) {
+	if err := os.MkdirAll(r.opts.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the run's directory: %w", err)
+	}
+	defer platform.Kill()
+	p := &play{
+		run: r, platform: platform, admin: adminv1.NewAdminServiceClient(platform.Admin()),
+		recorder: recording.New(len(r.warmup.Arrivals) + len(r.full.Arrivals)),
+		routers:  make(map[int][]result.RouterPoint),
+	}
+	topology, err := p.admin.GetTopology(ctx, &adminv1.GetTopologyRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("asking the platform for its topology: %w", err)
+	}
+	if p.edges, err = openEdges(topology); err != nil {
+		return nil, err
+	}
+	defer p.edges.close()
+	if r.opts.Arm.FallbackFromStart() {
+		if err := p.edges.switchFallback(ctx, r.opts.Arm.Fallback); err != nil {
+			return nil, err
+		}
+	}
+	return p.play(ctx)
+}
+
+func (p *play) play(ctx context.Context) (*result.Result, error) {
+	self, err := evidence.WatchSelf()
+	if err != nil {
+		return nil, err
+	}
+	machine := watchMachine()
+	p.states, p.backlogs = newStateWatch(p.admin), &backlogWatch{edges: p.edges}
+	p.operator = &operator{
+		admin: p.admin, edges: p.edges, arm: p.run.opts.Arm, logDir: p.platform.LogDir(),
+		fullLoad: p.fullLoad, injected: p.injected, cleared: p.cleared, grown: p.grown,
+	}
+	p.telling = tell(p.run.opts.Observer)
+
+	scriptCtx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	p.fail = fail
+	// The watches and the load outlive the script: the load is stopped, and the
+	// watches see the backlogs drain.
+	watchCtx, stopWatches := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatches()
+	p.loadCtx = watchCtx
+
+	p.clock = newClock(p.run.plan, time.Now().Add(connectLead))
+	var watches sync.WaitGroup
+	watches.Go(func() { p.states.watch(watchCtx) })
+	watches.Go(func() { p.backlogs.watch(watchCtx) })
+	watches.Go(func() { p.tick(watchCtx) })
+	watches.Go(func() { p.guard(watchCtx) })
+
+	p.warmup = p.begin(p.loadCtx, p.run.warmup, p.clock.zero)
+	pause(scriptCtx, time.Until(p.clock.zero))
+	p.script(scriptCtx)
+	endS := p.endLoad()
+	backlog := p.backlogs.figures()
+	if p.finished {
+		backlog = p.backlogs.drain(scriptCtx)
+	}
+	p.collectProofs(context.WithoutCancel(ctx))
+	stopWatches()
+	watches.Wait()
+	p.platform.Kill()
+
+	generator, err := self.Stop()
+	if err != nil {
+		return nil, err
+	}
+	res := p.assemble(ctx, measured{
+		endS: endS, backlog: backlog, self: generator, steal: machine.steal(), stopped: context.Cause(scriptCtx),
+	})
+	p.telling.close()
+	return res, p.write(res)
+}
+
+// guard stops the script when the platform ends by itself.
+func (p *play) guard(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-p.platform.Done():
+		p.fail(ErrPlatformEnded)
+	}
+}
+
+// proofPatience bounds the last question for the faults' proofs.
+const proofPatience = 2 * time.Second
+
+// collectProofs asks for the proofs as they are at the end, and keeps the
+// greatest that was ever told.
+func (p *play) collectProofs(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, proofPatience)
+	defer cancel()
+	resp, err := p.admin.ListFaults(ctx, &adminv1.ListFaultsRequest{})
+	p.states.mu.Lock()
+	defer p.states.mu.Unlock()
+	if err == nil {
+		p.states.noteFaults(resp.GetInjected())
+	}
+	for i := range p.faults {
+		f := &p.faults[i]
+		if best, ok := p.states.proofs[faultID{f.Name, f.Target}]; ok && best.count >= f.Proof {
+			f.Proof, f.Evidence = best.count, best.evidence
+		}
+	}
+}
+
+func (p *play) injected(f result.Fault) {
+	f.InjectedS = p.clock.seconds(time.Now())
+	p.faults = append(p.faults, f)
+	p.event(result.Event{Kind: result.EventFault, ID: f.Name, Text: f.Name + " at " + f.Target})
+}
+
+func (p *play) cleared(name, target string) {
+	at := p.clock.seconds(time.Now())
+	i := slices.IndexFunc(p.faults, func(f result.Fault) bool { return f.Name == name && f.Target == target && f.ClearedS == 0 })
+	if i >= 0 {
+		p.faults[i].ClearedS = at
+	}
+	p.event(result.Event{Kind: result.EventFault, ID: name, Text: name + " at " + target + " cleared"})
+}
+
+func (p *play) grown(members int, added string) {
+	p.event(result.Event{Kind: result.EventNote, ID: added, Text: fmt.Sprintf("%s joined, %d members", added, members)})
+}

@@ -1,0 +1,302 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+
+	"breakbank/bench/result"
+)
+
+// pageView is the whole page.
+type pageView struct {
+	Style    template.CSS
+	Title    string
+	Runs     []runView
+	Compared []comparedView // One row an arm, when there are several.
+	Legend   []legendItem
+	States   []legendItem
+}
+
+type legendItem struct{ Class, Text string }
+
+// comparedView is an arm in the comparison.
+type comparedView struct {
+	Arm, Full, Partial, Failed, Minutes, StoodIn, Books, Verdict string
+	FullWidth, PartialWidth                                      template.CSS
+}
+
+// runView is one result.
+type runView struct {
+	Arm, Anchor, Headline string
+	Facts                 []fact
+	Verdict               string
+	VerdictClass          string
+	Reasons               []string
+	Illustrative          []string
+	Tiles                 []fact
+	Ticks                 []tick
+	Phases                []phaseMark
+	Steps                 []stepMark
+	Journeys              []journeyView
+	Routers               []routerView
+	Table                 []phaseRow
+	JourneyNames          []string
+	Expectations          []expectationView
+	Faults                []result.Fault
+	Checks                []result.Check
+	AuditRan              bool
+	Impact                []fact
+	Environment           []fact
+	Command               string
+}
+
+type fact struct{ Name, Value, Note string }
+
+type tick struct {
+	Left template.CSS
+	Text string
+}
+
+type phaseMark struct {
+	Left, Width template.CSS
+	Name        string
+	Odd         bool
+	Wide        bool
+}
+
+type stepMark struct {
+	Left  template.CSS
+	X     string
+	N     int
+	Clock string
+	Text  string
+}
+
+type journeyView struct {
+	Name   string
+	Served string
+	Peak   int64
+	Layers []layer
+	P50    string
+	P99    string
+	Steps  []stepMark
+}
+
+type routerView struct {
+	Node  string
+	Bands []band
+}
+
+type phaseRow struct {
+	Name, Clock, Seconds string
+	Cells                []cell
+}
+
+// cell is a journey in a phase: how much was served, and by whom.
+type cell struct {
+	Served, Degraded, Title, Class string
+}
+
+type expectationView struct {
+	Phase, Journey, Expected, Observed string
+	Seen                               bool
+}
+
+func newPage(results []*result.Result) pageView {
+	p := pageView{
+		Style: template.CSS(style),
+		Title: "breakbank: " + results[0].Scenario,
+		Legend: []legendItem{
+			{"ok", "ok"}, {"degraded", "degraded: a fallback answered"}, {"declined", "declined: a correct no"},
+			{"failed", "failed"}, {"unknown", "unknown: a write without an answer"},
+		},
+		States: []legendItem{
+			{"live", "live: what etcd says"}, {"stale", "stale: older than etcd"},
+			{"poisoned", "poisoned: runs without a table"}, {"down", "down: does not run"},
+		},
+	}
+	for _, r := range results {
+		p.Runs = append(p.Runs, newRun(r))
+	}
+	if len(results) > 1 {
+		p.Compared = compare(results)
+	}
+	return p
+}
+
+func compare(results []*result.Result) []comparedView {
+	longest := 1.0
+	for _, r := range results {
+		longest = max(longest, r.Impact.FullOutageS+r.Impact.PartialOutageS)
+	}
+	var rows []comparedView
+	for _, r := range results {
+		i := r.Impact
+		rows = append(rows, comparedView{
+			Arm: r.Arm, Full: seconds(i.FullOutageS), Partial: seconds(i.PartialOutageS),
+			Failed: count(i.PaymentsFailed + i.PaymentsUnknown), Minutes: fmt.Sprintf("%.0f", i.CustomerMinutesLost),
+			StoodIn: count(i.PaymentsStoodIn), Books: books(r), Verdict: verdict(r),
+			FullWidth:    template.CSS(fmt.Sprintf("%.1f%%", 100*i.FullOutageS/longest)),
+			PartialWidth: template.CSS(fmt.Sprintf("%.1f%%", 100*i.PartialOutageS/longest)),
+		})
+	}
+	return rows
+}
+
+func newRun(r *result.Result) runView {
+	s := runScale(r)
+	v := runView{
+		Arm: r.Arm, Anchor: "arm-" + r.Arm, Headline: headline(r),
+		Verdict: verdict(r), VerdictClass: "bad", Reasons: r.InvalidReasons,
+		Illustrative: r.IllustrativeReasons, JourneyNames: spaced(result.Journeys()),
+		Faults: r.Faults, Checks: r.Audit.Checks, AuditRan: r.Audit.Ran,
+		Facts: []fact{
+			{Name: "scenario", Value: r.Scenario}, {Name: "fallback", Value: r.Fallback},
+			{Name: "rate", Value: fmt.Sprintf("%.0f/s", r.RatePerS)}, {Name: "pace", Value: fmt.Sprintf("%.0f×", r.Pace)},
+			{Name: "seed", Value: fmt.Sprint(r.Seed)}, {Name: "schedule", Value: short(r.ScheduleSHA256)},
+		},
+		Tiles: tiles(r), Ticks: ticks(r, s), Phases: phaseMarks(r, s), Steps: stepMarks(r, s),
+		Table: phaseRows(r), Impact: impact(r), Environment: environment(r), Command: commandLine(r),
+	}
+	if r.Valid {
+		v.VerdictClass = "good"
+	}
+	if len(r.Without) > 0 {
+		v.Facts = append(v.Facts, fact{Name: "without", Value: strings.Join(r.Without, ", ")})
+	}
+	for _, j := range result.Journeys() {
+		v.Journeys = append(v.Journeys, newJourney(r, j, s, v.Steps))
+	}
+	for _, node := range nodes(r) {
+		v.Routers = append(v.Routers, routerView{Node: node, Bands: bands(r.Series, node, s)})
+	}
+	for _, e := range r.Expectations {
+		v.Expectations = append(v.Expectations, expectationView{
+			Phase: spacedName(e.Phase), Journey: spacedName(e.Journey), Expected: e.Expected,
+			Observed: share(e.Observed), Seen: e.Seen,
+		})
+	}
+	return v
+}
+
+// runScale is the time axis that all pictures of a run share.
+func runScale(r *result.Result) scale {
+	if n := len(r.Series); n > 0 {
+		return scale{r.Series[0].TS, r.Series[n-1].TS + 1}
+	}
+	return scale{}
+}
+
+func newJourney(r *result.Result, journey string, s scale, steps []stepMark) journeyView {
+	var total result.Counts
+	for _, second := range r.Series {
+		total = total.Plus(second.Journeys[journey].Counts)
+	}
+	v := journeyView{Name: spacedName(journey), Served: share(total.Good()), Steps: steps}
+	v.Layers, v.Peak = stack(r.Series, journey, s)
+	v.P50 = latencyLine(r.Series, journey, s, func(l result.Latency) *float64 { return l.P50 })
+	v.P99 = latencyLine(r.Series, journey, s, func(l result.Latency) *float64 {
+		if l.P99 != nil {
+			return l.P99
+		}
+		return l.Max
+	})
+	return v
+}
+
+func phaseMarks(r *result.Result, s scale) []phaseMark {
+	var marks []phaseMark
+	for i, p := range r.Phases {
+		width := (s.x(p.ToS) - s.x(p.FromS)) / plotWidth * 100
+		marks = append(marks, phaseMark{
+			Left: s.percent(p.FromS), Width: template.CSS(fmt.Sprintf("%.2f%%", width)),
+			Name: spacedName(p.Name), Odd: i%2 == 1, Wide: width > 7,
+		})
+	}
+	return marks
+}
+
+// stepMarks numbers the steps of the script in the order they were taken.
+func stepMarks(r *result.Result, s scale) []stepMark {
+	var marks []stepMark
+	for _, e := range r.Timeline {
+		if e.Kind == result.EventStep {
+			marks = append(marks, stepMark{
+				Left: s.percent(e.TS), X: fmt.Sprintf("%.1f", s.x(e.TS)),
+				N: len(marks) + 1, Clock: e.Clock, Text: e.Text,
+			})
+		}
+	}
+	return marks
+}
+
+// ticks labels the time axis with the incident's clock, at most eight times.
+func ticks(r *result.Result, s scale) []tick {
+	const most = 8
+	var clocked []result.Second
+	for _, second := range r.Series {
+		if strings.Contains(second.Clock, ":") {
+			clocked = append(clocked, second)
+		}
+	}
+	var all []tick
+	every := max(1, (len(clocked)+most-1)/most)
+	for i := 0; i < len(clocked); i += every {
+		clock := clocked[i].Clock
+		if len(clock) > len("14:10") {
+			clock = clock[:len("14:10")]
+		}
+		all = append(all, tick{Left: s.percent(clocked[i].TS + 1), Text: clock})
+	}
+	return all
+}
+
+func phaseRows(r *result.Result) []phaseRow {
+	var rows []phaseRow
+	for _, p := range r.Phases {
+		row := phaseRow{Name: spacedName(p.Name), Clock: p.ClockFrom, Seconds: seconds(p.Seconds())}
+		for _, j := range result.Journeys() {
+			row.Cells = append(row.Cells, newCell(p.Journeys[j]))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func newCell(j result.Journey) cell {
+	if j.Offered == 0 {
+		return cell{Served: "–", Class: "none", Title: "nothing was decided in this phase"}
+	}
+	c := cell{
+		Served: share(j.Good()),
+		Title: fmt.Sprintf("%d offered: %d ok, %d degraded, %d declined, %d failed, %d unknown",
+			j.Offered, j.OK, j.Degraded, j.Declined, j.Failed, j.Unknown),
+	}
+	if j.Degraded > 0 {
+		c.Degraded = "+ " + share(j.DegradedShare()) + " degraded"
+	}
+	switch good := j.Good(); {
+	case good >= 0.99:
+		c.Class = "served"
+	case good >= 0.05:
+		c.Class = "partial"
+	case j.Answered() >= 0.5:
+		c.Class = "fallback"
+	default:
+		c.Class = "out"
+	}
+	return c
+}
+
+func nodes(r *result.Result) []string {
+	seen := map[string]bool{}
+	for _, second := range r.Series {
+		for _, point := range second.Routers {
+			seen[point.Node] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}

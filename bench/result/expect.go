@@ -1,0 +1,134 @@
+package result
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"breakbank/loadgen"
+)
+
+// Measure is the figure that an expectation bounds.
+type Measure string
+
+// The measures.
+const (
+	// ShareGood, ShareAnswered and ShareDegraded are Counts.Good and its kin.
+	ShareGood     Measure = "good"
+	ShareAnswered Measure = "answered"
+	ShareDegraded Measure = "degraded"
+	// ShareLost is failed and unknown.
+	ShareLost Measure = "failed or unknown"
+)
+
+// Entry narrows an expectation to customers by the edge node they enter at.
+type Entry string
+
+// The entries. Customer i enters at a1, b1 or c1, by i modulo 3.
+const (
+	AnyEntry Entry = ""
+	AtC1     Entry = "c1"
+	NotAtC1  Entry = "a1 and b1"
+)
+
+// Expect is a row of a table of what must be seen: the measure of a journey in
+// a phase lies from Low to High, both included.
+type Expect struct {
+	Phase string
+	// Journeys it holds for, each by itself; nil for all.
+	Journeys  []loadgen.Journey
+	Entry     Entry
+	Measure   Measure
+	Low, High float64
+}
+
+// forgiven is how many journeys either way are no breach of a share in a
+// sample under a hundred, where one journey is more than a percent.
+const forgiven = 1
+
+func (e Expect) words() string {
+	bound := ""
+	percent := func(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", v*100), ".0") + " %" }
+	switch {
+	case e.Low <= 0 && e.High <= 0:
+		bound = "none"
+	case e.Low <= 0:
+		bound = "≤ " + percent(e.High)
+	case e.High >= 1:
+		bound = "≥ " + percent(e.Low)
+	default:
+		bound = percent(e.Low) + " to " + percent(e.High)
+	}
+	if e.Entry != AnyEntry {
+		return fmt.Sprintf("%s %s of those who enter at %s", bound, e.Measure, e.Entry)
+	}
+	return bound + " " + string(e.Measure)
+}
+
+func (e Expect) share(c Counts) float64 {
+	switch e.Measure {
+	case ShareAnswered:
+		return c.Answered()
+	case ShareDegraded:
+		return c.DegradedShare()
+	case ShareLost:
+		return c.share(c.Failed + c.Unknown)
+	}
+	return c.Good()
+}
+
+func (e Expect) holds(r *loadgen.Record) bool {
+	const zones, zoneC = 3, 2
+	atC := r.Customer%zones == zoneC
+	return e.Entry == AnyEntry || (e.Entry == AtC1) == atC
+}
+
+// expectedMin is how many journeys of a kind a phase must be expected to hold
+// before their absence means anything: with ten expected, none comes once in
+// e^10 runs.
+const expectedMin = 10
+
+// CheckExpectations holds a run against a table. A row for a journey of which
+// nothing was decided is not seen, unless the phase was too short to hold any;
+// then, as for a phase that the run does not have, the row is left out.
+func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) []Expectation {
+	checks := []Expectation{}
+	for _, e := range table {
+		i := slices.IndexFunc(spans, func(s Span) bool { return s.Name == e.Phase })
+		if i < 0 {
+			continue
+		}
+		var counts [loadgen.JourneyCount]Counts
+		var all int64
+		for k := range records {
+			r := &records[k]
+			if spanAt(spans, doneS(r)) == i && e.holds(r) {
+				counts[r.Journey].Add(r.Outcome)
+				all++
+			}
+		}
+		for j := range loadgen.Journey(loadgen.JourneyCount) {
+			if e.Journeys != nil && !slices.Contains(e.Journeys, j) {
+				continue
+			}
+			tooShort := all*int64(loadgen.Journeys[j].SharePercent) < expectedMin*100
+			if counts[j].Offered > 0 || !tooShort {
+				checks = append(checks, e.check(j, counts[j]))
+			}
+		}
+	}
+	return checks
+}
+
+func (e Expect) check(j loadgen.Journey, c Counts) Expectation {
+	share := e.share(c)
+	slack := 0.0
+	// "None" means none, however few there were.
+	if c.Offered < windowJourneys && !(e.Low <= 0 && e.High <= 0) {
+		slack = forgiven / max(float64(c.Offered), 1)
+	}
+	return Expectation{
+		Phase: e.Phase, Journey: j.String(), Expected: e.words(), Observed: share, Offered: c.Offered,
+		Seen: c.Offered > 0 && share >= e.Low-slack && share <= e.High+slack,
+	}
+}

@@ -1,0 +1,110 @@
+package result
+
+import (
+	"testing"
+
+	"breakbank/loadgen"
+)
+
+// spansOf lays phases out, ten seconds each.
+func spansOf(names ...string) []Span {
+	spans := make([]Span, len(names))
+	for i, name := range names {
+		spans[i] = Span{Name: name, FromS: float64(10 * i), ToS: float64(10 * (i + 1))}
+	}
+	return spans
+}
+
+func TestExpectationBounds(t *testing.T) {
+	spans := spansOf("p")
+	none := Expect{Phase: "p", Journeys: taps, Measure: ShareLost}
+	most := Expect{Phase: "p", Journeys: taps, Measure: ShareGood, Low: 0.99, High: 1}
+	band := Expect{Phase: "p", Journeys: taps, Measure: ShareDegraded, Low: 0.55, High: 0.75}
+	cases := []struct {
+		name    string
+		row     Expect
+		perS    int
+		outcome func(int) loadgen.Outcome
+		seen    bool
+	}{
+		{"none lost", none, 100, always(loadgen.Declined), true},
+		{"one lost is not none", none, 1, every(10, loadgen.Unknown), false},
+		{"most good", most, 100, every(200, loadgen.Failed), true},
+		{"too few good", most, 100, every(50, loadgen.Failed), false},
+		{"one of a few is forgiven", most, 2, every(20, loadgen.Failed), true},
+		{"two of a few are not", most, 2, every(10, loadgen.Failed), false},
+		{"in the band", band, 100, func(i int) loadgen.Outcome {
+			if i%3 == 0 {
+				return loadgen.Failed
+			}
+			return loadgen.Degraded
+		}, true},
+		{"above the band", band, 100, always(loadgen.Degraded), false},
+		{"below the band", band, 100, every(2, loadgen.Degraded), false},
+	}
+	for _, c := range cases {
+		got := CheckExpectations([]Expect{c.row}, steady(loadgen.CardTap, 0, 10, c.perS, c.outcome), spans)
+		if len(got) != 1 || got[0].Seen != c.seen {
+			t.Errorf("%s: %+v, want seen %v", c.name, got, c.seen)
+		}
+	}
+}
+
+// TestExpectationEntry tells customers by the edge they enter at.
+func TestExpectationEntry(t *testing.T) {
+	records := steady(loadgen.PrepaidTap, 0, 10, 90, func(i int) loadgen.Outcome {
+		if i%3 == 2 {
+			return loadgen.Failed
+		}
+		return loadgen.OK
+	})
+	rows := []Expect{
+		{Phase: "p", Journeys: prepaid, Entry: AtC1, Measure: ShareGood, High: 0.05},
+		{Phase: "p", Journeys: prepaid, Entry: NotAtC1, Measure: ShareGood, Low: 0.99, High: 1},
+	}
+	for _, got := range CheckExpectations(rows, records, spansOf("p")) {
+		if !got.Seen || got.Offered == 900 {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// TestExpectationsOfAnOutageNotSeen: the table of the incident must not be
+// satisfied by a bank to which nothing happened, nor by an empty run.
+func TestExpectationsOfAnOutageNotSeen(t *testing.T) {
+	phases := []string{
+		phaseSetup, phaseBaseline, phaseDark, phaseDeploy, phaseRollback, phaseRestartOne,
+		phaseRestartAll, phaseControl, phaseTotalOutage, "recovering", phaseRecovered,
+	}
+	spans := spansOf(phases...)
+	var parts [][]loadgen.Record
+	for j := range loadgen.Journey(loadgen.JourneyCount) {
+		parts = append(parts, steady(j, 0, 110, 30, always(loadgen.OK)))
+	}
+	calm := inOrder(parts...)
+	for _, fallback := range []string{"routed", "independent"} {
+		table := ExpectationsFor("monzo-2017-short", "linkerd-2017", fallback, phases, nil)
+		unseen := map[string]bool{}
+		for _, e := range CheckExpectations(table, calm, spans) {
+			if !e.Seen {
+				unseen[e.Phase] = true
+			}
+		}
+		for _, phase := range []string{phaseDeploy, phaseRollback, phaseRestartOne, phaseTotalOutage} {
+			if !unseen[phase] {
+				t.Errorf("fallback %s: a calm bank satisfies phase %s", fallback, phase)
+			}
+		}
+		if unseen[phaseBaseline] || unseen[phaseRecovered] || unseen[phaseSetup] {
+			t.Errorf("fallback %s: a calm bank does not satisfy the calm phases: %v", fallback, unseen)
+		}
+	}
+	for _, e := range CheckExpectations(ExpectationsFor("monzo-2017", "guarded", "independent", phases, nil), calm, spans) {
+		if !e.Seen {
+			t.Errorf("guarded, nothing happened: %+v", e)
+		}
+	}
+	if got := ExpectationsFor("monzo-2017", "linkerd-2017", "routed", phases, []string{"pots"}); got != nil {
+		t.Error("a run with steps left out is held against the whole incident")
+	}
+}

@@ -1,0 +1,132 @@
+// Command breakbank runs a replica bank that is built to be broken, breaks
+// its service discovery on purpose, and measures what its customers feel.
+//
+// This package holds flags and wiring only, a file a command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes. A command exits with exitOK only when what was asked for
+// happened.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+	// exitInvalid: it happened, and the measurement of it must not be trusted.
+	exitInvalid = 3
+)
+
+// cli is the table of commands.
+type cli struct {
+	Replay replayCommand `cmd:"" help:"Play a scenario under load, print what the customers felt, write a report."`
+	Report reportCommand `cmd:"" help:"Make report.html again from the results in a directory."`
+	Up     upCommand     `cmd:"" help:"Bring the platform up and stay; print addresses."`
+	Ctl    ctlCommand    `cmd:"" help:"Do by hand what a scenario does: get, deploy, rollback, scale, delete, restart, fallback, fault."`
+	Run    runCommand    `cmd:"" hidden:"" help:"Run roles of a topology in this process."`
+}
+
+// usageError is bad input: said in one line, before anything was started.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// misused wraps an error as bad input.
+func misused(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run parses the arguments, runs the command, and answers with an exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	// kong ends the process after --help; a panic carries its code up here.
+	type exited struct{ code int }
+	code, over := 0, false
+	command := func() (err error) {
+		defer func() {
+			switch r := recover().(type) {
+			case nil:
+			case exited:
+				code, over = r.code, true
+			default:
+				panic(r)
+			}
+		}()
+		var c cli
+		parser, err := kong.New(&c,
+			kong.Name("breakbank"),
+			kong.Description("A replica bank, built to be broken: replays the outage of 27 October 2017 and measures what would have saved it."),
+			kong.Writers(stdout, stderr),
+			kong.Vars{"admin_address": defaultAdminAddress},
+			kong.Exit(func(code int) { panic(exited{code}) }),
+			kong.BindTo(ctx, (*context.Context)(nil)),
+			kong.Bind(terminal{stdout, stderr}),
+			kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		)
+		if err != nil {
+			return err
+		}
+		if len(args) == 0 {
+			args = []string{"--help"}
+		}
+		parsed, err := parser.Parse(args)
+		if err != nil {
+			return misused("%w (see 'breakbank --help')", err)
+		}
+		return parsed.Run()
+	}
+	err := command()
+	switch {
+	case over:
+		return code
+	case err == nil:
+		return exitOK
+	}
+	fmt.Fprintln(stderr, "breakbank:", oneLine(err))
+	return exitCode(err)
+}
+
+// exitCode says what kind of failure an error is; of several the gravest.
+func exitCode(err error) int {
+	var joined interface{ Unwrap() []error }
+	switch {
+	case errors.As(err, new(usageError)):
+		return exitUsage
+	case errors.As(err, &joined):
+		for _, e := range joined.Unwrap() {
+			if exitCode(e) != exitInvalid {
+				return exitFailed
+			}
+		}
+		return exitInvalid
+	case errors.As(err, new(invalidError)):
+		return exitInvalid
+	}
+	return exitFailed
+}
+
+// invalidError is a measurement that must not be trusted.
+type invalidError struct{ error }
+
+// terminal is where a command writes.
+type terminal struct{ out, err io.Writer }
+
+// oneLine keeps what is said about a failure on a single line.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
+}

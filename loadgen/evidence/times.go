@@ -1,0 +1,48 @@
+package evidence
+
+import (
+	"breakbank/loadgen"
+	"cmp"
+	"slices"
+)
+
+// Times are the intended and the sent times of the requests of a load that were
+// sent, in nanoseconds and in the schedule's order.
+func Times(records []loadgen.Record, load string) (intendedNs, sentNs []int64) {
+	var sent []*loadgen.Record
+	for i := range records {
+		if r := &records[i]; r.Load == load && r.Sent() {
+			sent = append(sent, r)
+		}
+	}
+	slices.SortFunc(sent, func(a, b *loadgen.Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	for _, r := range sent {
+		intendedNs = append(intendedNs, r.IntendedNs)
+		sentNs = append(sentNs, r.SentNs)
+	}
+	return intendedNs, sentNs
+}
+
+// Intended are the drawn times of a schedule, in nanoseconds.
+func Intended(s *loadgen.Schedule) []int64 {
+	times := make([]int64, len(s.Arrivals))
+	for i := range s.Arrivals {
+		times[i] = s.Arrivals[i].At.Nanoseconds()
+	}
+	return times
+}
+
+// SendDelayP99Ms is the 99th percentile of sent minus intended, in
+// milliseconds; ok is false with fewer than 100 requests.
+func SendDelayP99Ms(intendedNs, sentNs []int64) (ms float64, ok bool) {
+	n := min(len(intendedNs), len(sentNs))
+	if n < 100 {
+		return 0, false
+	}
+	delays := make([]int64, n)
+	for i := range n {
+		delays[i] = sentNs[i] - intendedNs[i]
+	}
+	slices.Sort(delays)
+	return float64(delays[(n*99+99)/100-1]) / 1e6, true
+}

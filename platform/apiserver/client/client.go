@@ -1,0 +1,217 @@
+// Package client is the raw client of the API servers: what routers and node
+// agents read the registry with.
+//
+// It hands out the bytes that the API server sent. A router's parser must meet
+// exactly what is on the wire, which client-go's typed objects would already
+// have tidied up.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"breakbank/platform/registry"
+)
+
+const (
+	// dialTimeout bounds a connection attempt: everything is on one host.
+	dialTimeout = 2 * time.Second
+	// maxIdleConns is per client: one for requests, one to spare.
+	maxIdleConns = 2
+	// maxBodyBytes bounds what is read of one response: 1,000 services with
+	// ten endpoints each are a few megabytes.
+	maxBodyBytes = 64 << 20
+)
+
+// Client talks to one API server. It retries nothing, and sets no time limits
+// beyond those of the contexts it is given. It is safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// List is a set of objects as the API server sent them.
+type List struct {
+	ResourceVersion int64 // of the registry when the list was read
+	Items           []json.RawMessage
+}
+
+// StatusError is an answer other than success.
+type StatusError struct {
+	Code    int    // HTTP status: 410 when a resourceVersion is too old
+	Reason  string // as in metav1.Status: "NotFound", "Expired", "Timeout"…
+	Message string
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%d %s: %s", e.Code, e.Reason, e.Message)
+}
+
+// New returns a client for an API server, such as "http://127.0.0.1:8001".
+func New(base string) *Client {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	return &Client{base: base, http: &http.Client{Transport: &http.Transport{
+		DialContext:         dialer.DialContext,
+		MaxIdleConnsPerHost: maxIdleConns,
+		DisableCompression:  true,
+	}}}
+}
+
+// Close drops idle connections. Requests and watches under way go on.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Get returns one object as raw JSON, read from the registry itself.
+func (c *Client) Get(ctx context.Context, resource, name string) ([]byte, error) {
+	return c.do(ctx, http.MethodGet, resource, name, "", nil, "", nil)
+}
+
+// List returns all objects of a resource. An empty resourceVersion reads the
+// registry itself; "0" takes what the API server has in its cache; a number
+// waits until the cache is at least that new.
+func (c *Client) List(ctx context.Context, resource, resourceVersion string) (List, error) {
+	query := url.Values{}
+	if resourceVersion != "" {
+		query.Set("resourceVersion", resourceVersion)
+	}
+	body, err := c.do(ctx, http.MethodGet, resource, "", "", query, "", nil)
+	if err != nil {
+		return List{}, err
+	}
+	var list struct {
+		Metadata struct {
+			ResourceVersion int64 `json:"resourceVersion,string"`
+		} `json:"metadata"`
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		return List{}, fmt.Errorf("list %s: read the answer: %w", resource, err)
+	}
+	return List{ResourceVersion: list.Metadata.ResourceVersion, Items: list.Items}, nil
+}
+
+// Create stores a new object, which is encoded as JSON, and returns it as
+// stored.
+func (c *Client) Create(ctx context.Context, resource string, obj any) ([]byte, error) {
+	body, err := json.Marshal(obj)
+	if err != nil {
+		return nil, fmt.Errorf("create %s: encode: %w", resource, err)
+	}
+	return c.do(ctx, http.MethodPost, resource, "", "", nil, "application/json", body)
+}
+
+// Update replaces an object, or a subresource of it ("status", "scale"; empty
+// for the object itself, whose status then stays as it was), and returns it as
+// stored.
+func (c *Client) Update(ctx context.Context, resource, name string, obj any, subresource string) ([]byte, error) {
+	body, err := json.Marshal(obj)
+	if err != nil {
+		return nil, fmt.Errorf("update %s %q: encode: %w", resource, name, err)
+	}
+	return c.do(ctx, http.MethodPut, resource, name, subresource, nil, "application/json", body)
+}
+
+// MergePatch applies a JSON merge patch (RFC 7396) to an object or to a
+// subresource of it, and returns the object as stored.
+func (c *Client) MergePatch(ctx context.Context, resource, name string, patch []byte, subresource string) ([]byte, error) {
+	return c.do(ctx, http.MethodPatch, resource, name, subresource, nil, "application/merge-patch+json", patch)
+}
+
+// Delete removes an object. With a Service go its Endpoints.
+func (c *Client) Delete(ctx context.Context, resource, name string) error {
+	_, err := c.do(ctx, http.MethodDelete, resource, name, "", nil, "", nil)
+	return err
+}
+
+func (c *Client) do(ctx context.Context, method, resource, name, subresource string, query url.Values, contentType string, body []byte) ([]byte, error) {
+	resp, err := c.send(ctx, method, resource, name, subresource, query, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s %q: read the answer: %w", method, resource, name, err)
+	}
+	return answer, nil
+}
+
+// send returns a response whose status is a success; the caller closes it.
+func (c *Client) send(ctx context.Context, method, resource, name, subresource string, query url.Values, contentType string, body []byte) (*http.Response, error) {
+	target, err := c.url(resource, name, subresource)
+	if err != nil {
+		return nil, err
+	}
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s %q: %w", method, resource, name, err)
+	}
+	req.Header.Set("Accept", "application/json")
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s %q: %w", method, resource, name, err)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		defer resp.Body.Close()
+		return nil, fmt.Errorf("%s %s %q: %w", method, resource, name, statusError(resp))
+	}
+	return resp, nil
+}
+
+func (c *Client) url(resource, name, subresource string) (string, error) {
+	kind, ok := registry.KindOf(resource)
+	if !ok {
+		return "", fmt.Errorf("%w %q", registry.ErrUnknownResource, resource)
+	}
+	target := c.base + "/api/" + kind.Version
+	if kind.Group != "" {
+		target = c.base + "/apis/" + kind.Group + "/" + kind.Version
+	}
+	if kind.Namespaced {
+		target += "/namespaces/" + registry.Namespace
+	}
+	target += "/" + kind.Resource
+	if name != "" {
+		target += "/" + url.PathEscape(name)
+	}
+	if subresource != "" {
+		target += "/" + subresource
+	}
+	return target, nil
+}
+
+func statusError(resp *http.Response) *StatusError {
+	failure := &StatusError{Code: resp.StatusCode, Message: resp.Status}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes))
+	if err != nil {
+		return failure
+	}
+	var status metav1.Status
+	if json.Unmarshal(body, &status) == nil && status.Message != "" {
+		failure.Reason, failure.Message = string(status.Reason), status.Message
+	}
+	return failure
+}
+
+func watchQuery(resourceVersion int64) url.Values {
+	return url.Values{
+		"watch":               {"true"},
+		"allowWatchBookmarks": {"true"},
+		"resourceVersion":     {strconv.FormatInt(resourceVersion, 10)},
+	}
+}

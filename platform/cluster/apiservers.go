@@ -1,0 +1,167 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"breakbank/platform/apiserver"
+	"breakbank/platform/fault"
+	"breakbank/platform/registry"
+)
+
+const (
+	etcdDialTimeout = 5 * time.Second
+	// relistenLimit bounds how long a restarted API server waits for the
+	// address it had.
+	relistenLimit = 5 * time.Second
+)
+
+// relayedKinds are the kinds whose etcd connection runs through a relay, so
+// that it can go dark (mechanism 1 of the outage). Deployments, pods, nodes
+// and leases are not among them: those kept flowing in 2017.
+var relayedKinds = []string{"services", "endpoints", "endpointslices", "configmaps"}
+
+// apiServerRole is one API server that can be restarted at its address.
+type apiServerRole struct {
+	name, zone, address string
+	start               func(net.Listener) (*apiserver.Server, error)
+
+	mu          sync.Mutex
+	server      *apiserver.Server // nil while it is down
+	incarnation int64
+}
+
+// linkName is the name of the link between an API server and etcd for a kind.
+func linkName(apiServer, kind string) string { return apiServer + "/etcd/" + kind }
+
+func (p *Platform) startAPIServers(ctx context.Context) error {
+	p.links = map[string]*fault.Relay{}
+	for _, zone := range p.topology.Zones {
+		role, err := p.newAPIServer(ctx, "apiserver-"+zone, zone)
+		if err != nil {
+			return err
+		}
+		p.apiServers = append(p.apiServers, role)
+	}
+	return nil
+}
+
+// newAPIServer starts an API server with its relays.
+func (p *Platform) newAPIServer(ctx context.Context, name, zone string) (*apiServerRole, error) {
+	for _, kind := range relayedKinds {
+		l, err := p.ports.Listen()
+		if err != nil {
+			return nil, err
+		}
+		link := linkName(name, kind)
+		relay := fault.NewRelay(l, func() string { return p.memberFor(zone) }, link)
+		p.links[link] = relay
+		p.onClose("link "+link, relay.Close)
+	}
+	endpoint := func(resource string) string {
+		if relay, relayed := p.links[linkName(name, resource)]; relayed {
+			return relay.Addr()
+		}
+		return p.memberFor(zone)
+	}
+	l, err := p.ports.Listen()
+	if err != nil {
+		return nil, err
+	}
+	role := &apiServerRole{name: name, zone: zone, address: l.Addr().String()}
+	role.start = func(l net.Listener) (*apiserver.Server, error) {
+		return apiserver.Start(ctx, apiserver.Config{
+			Name: name, Zone: zone, Listener: l, EtcdEndpoint: endpoint,
+			EtcdClient: p.topology.EtcdClient, Log: p.logs.of(name),
+		})
+	}
+	if role.server, err = role.start(l); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p.onClose(name, role.Close)
+	return role, nil
+}
+
+// memberFor is the client address of the first etcd member of a zone, the
+// one an API server there was configured with.
+func (p *Platform) memberFor(zone string) string {
+	members := p.registry.Members()
+	own := slices.IndexFunc(members, func(m registry.MemberStatus) bool { return m.Zone == zone })
+	return members[max(own, 0)].ClientAddr
+}
+
+// restart drops every connection and starts a fresh server, with fresh etcd
+// connections and empty watch caches, at the same address.
+func (r *apiServerRole) restart(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server != nil {
+		r.server.Close()
+		r.server = nil
+	}
+	l, err := listenAgain(ctx, r.address)
+	if err != nil {
+		return fmt.Errorf("restart %s: %w", r.name, err)
+	}
+	if r.server, err = r.start(l); err != nil {
+		return fmt.Errorf("restart %s: %w", r.name, err)
+	}
+	r.incarnation++
+	return nil
+}
+
+// cacheRevision is the revision of the watch cache of a kind, 0 while down.
+func (r *apiServerRole) cacheRevision(resource string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server == nil {
+		return 0
+	}
+	return r.server.CacheRevision(resource)
+}
+
+func (r *apiServerRole) ready() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.server != nil && r.server.Ready("endpoints")
+}
+
+func (r *apiServerRole) restarts() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.incarnation
+}
+
+// Close stops the server for good.
+func (r *apiServerRole) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server != nil {
+		r.server.Close()
+		r.server = nil
+	}
+	return nil
+}
+
+// listenAgain listens at an address that this process has just given up.
+func listenAgain(ctx context.Context, address string) (net.Listener, error) {
+	ctx, cancel := context.WithTimeout(ctx, relistenLimit)
+	defer cancel()
+	retry := time.NewTicker(20 * time.Millisecond)
+	defer retry.Stop()
+	for {
+		l, err := net.Listen("tcp4", address)
+		if err == nil {
+			return l, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-retry.C:
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"breakbank/platform/apiserver/client"
+	"breakbank/platform/deploy"
+)
+
+const (
+	// rolloutLimit bounds how long an operator waits for a rollout.
+	rolloutLimit = 60 * time.Second
+	// rolloutPoll is how often the operator looks.
+	rolloutPoll = 25 * time.Millisecond
+	// operatorCallLimit bounds one call to an API server before the operator
+	// tries the next.
+	operatorCallLimit = 12 * time.Second
+)
+
+// operator does by API server what a person with kubectl does. It meets the
+// same darkness as everybody else.
+type operator struct {
+	servers []*client.Client
+	// known are the services that can be deployed though they do not exist.
+	known []ServiceSpec
+}
+
+func (p *Platform) newOperator() *operator {
+	o := &operator{known: p.topology.Services}
+	for _, s := range p.apiServers {
+		o.servers = append(o.servers, client.New("http://"+s.address))
+	}
+	return o
+}
+
+func (o *operator) Close() error {
+	for _, s := range o.servers {
+		s.Close()
+	}
+	return nil
+}
+
+// deploy rolls a service to a version and waits until it is complete. A
+// service that does not exist yet is created.
+func (o *operator) deploy(ctx context.Context, service, version string) error {
+	_, err := o.deployment(ctx, service)
+	var status *client.StatusError
+	switch {
+	case errors.As(err, &status) && status.Code == http.StatusNotFound:
+		return o.create(ctx, service, version)
+	case err != nil:
+		return err
+	}
+	return o.patchAndWait(ctx, service, map[string]any{
+		"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+			"annotations": map[string]any{deploy.AnnotationVersion: version},
+		}}},
+	}, "")
+}
+
+// create deploys a service that is known and does not exist yet.
+func (o *operator) create(ctx context.Context, name, version string) error {
+	i := slices.IndexFunc(o.known, func(s ServiceSpec) bool { return s.Name == name })
+	if i < 0 {
+		var names []string
+		for _, s := range o.known {
+			names = append(names, s.Name)
+		}
+		return fmt.Errorf("no service %q; known are %s", name, strings.Join(names, ", "))
+	}
+	spec := o.known[i]
+	spec.Version = version
+	err := o.anyServer(ctx, func(ctx context.Context, c *client.Client) error {
+		if _, err := c.Create(ctx, "services", service(name)); err != nil {
+			return err
+		}
+		_, err := c.Create(ctx, "deployments", deployment(spec))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create %s: %w", name, err)
+	}
+	return o.awaitRollout(ctx, name)
+}
+
+// rollback rolls a service to the version it had before the current one and
+// returns that version.
+func (o *operator) rollback(ctx context.Context, service string) (string, error) {
+	d, err := o.deployment(ctx, service)
+	if err != nil {
+		return "", err
+	}
+	previous := d.Annotations[deploy.AnnotationPreviousVersion]
+	if previous == "" {
+		return "", fmt.Errorf("roll back %s: it has had one version only", service)
+	}
+	return previous, o.deploy(ctx, service, previous)
+}
+
+// scale sets the replicas of a service and waits until they are there.
+func (o *operator) scale(ctx context.Context, service string, replicas int32) error {
+	return o.patchAndWait(ctx, service, map[string]any{"spec": map[string]any{"replicas": replicas}}, "scale")
+}
+
+// deleteService deletes a Service; its Endpoints go in the same transaction.
+func (o *operator) deleteService(ctx context.Context, service string) error {
+	err := o.anyServer(ctx, func(ctx context.Context, c *client.Client) error {
+		return c.Delete(ctx, "services", service)
+	})
+	if err != nil {
+		return fmt.Errorf("delete service %s: %w", service, err)
+	}
+	return nil
+}
+
+func (o *operator) patchAndWait(ctx context.Context, service string, patch map[string]any, subresource string) error {
+	body, err := json.Marshal(patch)
+	if err != nil {
+		return fmt.Errorf("change deployment %s: %w", service, err)
+	}
+	err = o.anyServer(ctx, func(ctx context.Context, c *client.Client) error {
+		_, err := c.MergePatch(ctx, "deployments", service, body, subresource)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("change deployment %s: %w", service, err)
+	}
+	return o.awaitRollout(ctx, service)
+}
+
+// awaitRollout waits until a deployment's pods are what it asks for.
+func (o *operator) awaitRollout(ctx context.Context, service string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, rolloutLimit,
+		fmt.Errorf("roll out %s: not complete after %v", service, rolloutLimit))
+	defer cancel()
+	poll := time.NewTicker(rolloutPoll)
+	defer poll.Stop()
+	for {
+		d, err := o.deployment(ctx, service)
+		if err == nil && deploy.Complete(d) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-poll.C:
+		}
+	}
+}
+
+func (o *operator) deployment(ctx context.Context, service string) (*appsv1.Deployment, error) {
+	d := &appsv1.Deployment{}
+	err := o.anyServer(ctx, func(ctx context.Context, c *client.Client) error {
+		raw, err := c.Get(ctx, "deployments", service)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(raw, d)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read deployment %s: %w", service, err)
+	}
+	return d, nil
+}
+
+// pods reads all pods.
+func (o *operator) pods(ctx context.Context) ([]corev1.Pod, error) {
+	var pods []corev1.Pod
+	err := o.anyServer(ctx, func(ctx context.Context, c *client.Client) error {
+		list, err := c.List(ctx, "pods", "")
+		if err != nil {
+			return err
+		}
+		pods = make([]corev1.Pod, len(list.Items))
+		for i, item := range list.Items {
+			if err := json.Unmarshal(item, &pods[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return pods, err
+}
+
+// anyServer calls one API server after the other until one has an answer. An
+// answer with a client error (4xx) is an answer.
+func (o *operator) anyServer(ctx context.Context, call func(context.Context, *client.Client) error) error {
+	var errs []error
+	for _, c := range o.servers {
+		tried, cancel := context.WithTimeout(ctx, operatorCallLimit)
+		err := call(tried, c)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		var status *client.StatusError
+		if errors.As(err, &status) && status.Code < 500 {
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

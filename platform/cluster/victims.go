@@ -1,0 +1,187 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"breakbank/platform/fault"
+	"breakbank/platform/node"
+	"breakbank/platform/registry"
+)
+
+// proofLimit bounds each look at a victim.
+const proofLimit = 2 * time.Second
+
+// The platform is what faults act on, and where their proof comes from.
+var _ fault.Victims = (*Platform)(nil)
+
+// Links are the relays that can be broken, by name.
+func (p *Platform) Links() map[string]*fault.Relay { return p.links }
+
+// Instances names every instance that runs.
+func (p *Platform) Instances() []string {
+	var names []string
+	for _, a := range p.agents {
+		for _, i := range a.Instances() {
+			names = append(names, i.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// KillInstance ends an instance as a crash would.
+func (p *Platform) KillInstance(_ context.Context, name string) error {
+	for _, a := range p.agents {
+		for _, i := range a.Instances() {
+			if i.Name == name {
+				return a.KillInstance(name)
+			}
+		}
+	}
+	return fmt.Errorf("no instance %q; running are %s", name, strings.Join(p.Instances(), ", "))
+}
+
+// InstanceServes says whether something accepts connections for an instance.
+func (p *Platform) InstanceServes(ctx context.Context, name string) bool {
+	for _, a := range p.agents {
+		for _, i := range a.Instances() {
+			if i.Name == name {
+				return accepts(ctx, i.Address)
+			}
+		}
+	}
+	return false
+}
+
+// Routers names the nodes, each of which has one router.
+func (p *Platform) Routers() []string { return slices.Sorted(maps.Keys(p.agents)) }
+
+// RestartRouter stops a node's router and lets its agent start it again.
+func (p *Platform) RestartRouter(ctx context.Context, name string) error {
+	a, err := p.agent(name)
+	if err != nil {
+		return err
+	}
+	return a.RestartRouter(ctx)
+}
+
+// RouterIncarnation counts the starts of a node's router.
+func (p *Platform) RouterIncarnation(name string) int64 {
+	if a, err := p.agent(name); err == nil {
+		return a.RouterStatus().Incarnation
+	}
+	return 0
+}
+
+// APIServers names the API servers.
+func (p *Platform) APIServers() []string {
+	var names []string
+	for _, s := range p.apiServers {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// RestartAPIServer restarts one API server at its address.
+func (p *Platform) RestartAPIServer(ctx context.Context, name string) error {
+	s, err := p.apiServer(name)
+	if err != nil {
+		return err
+	}
+	p.log.Info("restarting", "apiserver", name)
+	return s.restart(ctx)
+}
+
+// APIServerIncarnation counts the restarts of an API server.
+func (p *Platform) APIServerIncarnation(name string) int64 {
+	if s, err := p.apiServer(name); err == nil {
+		return s.restarts()
+	}
+	return 0
+}
+
+// Members names the etcd members.
+func (p *Platform) Members() []string {
+	var names []string
+	for _, m := range p.registry.Members() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// StopMember takes an etcd member away; its data stays.
+func (p *Platform) StopMember(ctx context.Context, name string) error {
+	return p.registry.StopMember(ctx, name)
+}
+
+// StartMember brings it back.
+func (p *Platform) StartMember(ctx context.Context, name string) error {
+	return p.registry.StartMember(ctx, name)
+}
+
+// RegistryServes says whether a linearizable read succeeds, which takes a
+// quorum.
+func (p *Platform) RegistryServes(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, proofLimit)
+	defer cancel()
+	_, err := p.etcd.Get(ctx, "/registry/quorum-probe")
+	return err == nil
+}
+
+// Store is where records of endpoints are broken.
+func (p *Platform) Store() *registry.Store { return p.records }
+
+// APIServerRevision is the revision of an API server's cache of a kind.
+func (p *Platform) APIServerRevision(name, resource string) int64 {
+	if s, err := p.apiServer(name); err == nil {
+		return s.cacheRevision(resource)
+	}
+	return 0
+}
+
+// RegistryRevision is etcd's own revision, 0 when it cannot be read.
+func (p *Platform) RegistryRevision(ctx context.Context) int64 {
+	ctx, cancel := context.WithTimeout(ctx, proofLimit)
+	defer cancel()
+	got, err := p.etcd.Get(ctx, "/registry/quorum-probe", clientv3.WithSerializable())
+	if err != nil {
+		return 0
+	}
+	return got.Header.Revision
+}
+
+func (p *Platform) agent(name string) (*node.Agent, error) {
+	if a, ok := p.agents[name]; ok {
+		return a, nil
+	}
+	return nil, fmt.Errorf("no node %q; the nodes are %s", name, strings.Join(p.Routers(), ", "))
+}
+
+func (p *Platform) apiServer(name string) (*apiServerRole, error) {
+	for _, s := range p.apiServers {
+		if s.name == name {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("no API server %q; they are %s", name, strings.Join(p.APIServers(), ", "))
+}
+
+// accepts says whether a connection to the address is taken.
+func accepts(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, proofLimit)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp4", address)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}

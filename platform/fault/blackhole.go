@@ -1,0 +1,43 @@
+package fault
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Blackhole is the proof of a link's darkness.
+type Blackhole struct {
+	connections []*connection // fixed once injected
+	swallowed   atomic.Int64
+	established atomic.Int64
+
+	mu      sync.Mutex
+	sampled map[*connection]struct{}
+}
+
+// Connections is the number of connections that went dark.
+func (b *Blackhole) Connections() int { return len(b.connections) }
+
+// Swallowed is the number of bytes that vanished in them, both ways.
+func (b *Blackhole) Swallowed() int64 { return b.swallowed.Load() }
+
+// Established is the number of those connections whose two sockets the system
+// called ESTABLISHED at the moment when their first bytes vanished: it is what
+// tells darkness from a connection that is closed.
+func (b *Blackhole) Established() int64 { return b.established.Load() }
+
+func (b *Blackhole) swallow(c *connection, bytes int) {
+	b.swallowed.Add(int64(bytes))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, known := b.sampled[c]; known {
+		return
+	}
+	if b.sampled == nil {
+		b.sampled = make(map[*connection]struct{})
+	}
+	b.sampled[c] = struct{}{}
+	if c.established() {
+		b.established.Add(1)
+	}
+}

@@ -1,0 +1,63 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+var linkBlackhole = Kind{
+	Name:    "link-blackhole",
+	About:   "the connections established now carry nothing any more; nothing is closed, new ones work",
+	Targets: linkNames,
+	Inject: func(_ context.Context, v Victims, target string, params map[string]string) (Active, error) {
+		link, err := linkOf(v, target)
+		if err != nil {
+			return nil, err
+		}
+		if err := onlyKnown(params); err != nil {
+			return nil, err
+		}
+		if link.Connections() == 0 {
+			return nil, fmt.Errorf("no connection is established through %s", target)
+		}
+		return &darkLink{relay: link, hole: link.Blackhole(), victims: v}, nil
+	},
+}
+
+type darkLink struct {
+	relay   *Relay
+	hole    *Blackhole
+	victims Victims
+}
+
+func (d *darkLink) Clear(context.Context) error {
+	d.relay.Clear()
+	return nil
+}
+
+// Proof counts swallowed bytes, provided that the connections they vanished in
+// were connections still.
+func (d *darkLink) Proof() Proof {
+	p := Proof{Evidence: fmt.Sprintf("%d bytes swallowed on %d connections, %d of them ESTABLISHED at both ends",
+		d.hole.Swallowed(), d.hole.Connections(), d.hole.Established())}
+	if d.hole.Established() > 0 {
+		p.Count = d.hole.Swallowed()
+	}
+	if behind := d.behind(); behind != "" {
+		p.Evidence += "; " + behind
+	}
+	return p
+}
+
+// behind compares an API server's cache of the dark kind with its cache of
+// pods, whose connection to etcd is another one.
+func (d *darkLink) behind() string {
+	parts := strings.Split(d.relay.Name(), "/")
+	server, kind := parts[0], parts[len(parts)-1]
+	dark, light := d.victims.APIServerRevision(server, kind), d.victims.APIServerRevision(server, "pods")
+	if dark == 0 || dark >= light {
+		return ""
+	}
+	return fmt.Sprintf("its %s are at revision %d, its pods at %d", kind, dark, light)
+}

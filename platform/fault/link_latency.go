@@ -1,0 +1,65 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Limits of link-latency's parameters.
+const (
+	latencyMsMax = 60_000
+	// latencySeedDefault is used when a script gives no seed: a script without
+	// one replays, too.
+	latencySeedDefault = 1
+)
+
+var linkLatency = Kind{
+	Name:    "link-latency",
+	About:   "what enters the link is held back each way; latency_ms, jitter_ms (0), seed (1)",
+	Targets: linkNames,
+	Inject: func(_ context.Context, v Victims, target string, params map[string]string) (Active, error) {
+		link, err := linkOf(v, target)
+		if err != nil {
+			return nil, err
+		}
+		if err := onlyKnown(params, "latency_ms", "jitter_ms", "seed"); err != nil {
+			return nil, err
+		}
+		delayMs, err := number(params, "latency_ms", -1, latencyMsMax)
+		if err != nil {
+			return nil, err
+		}
+		jitterMs, err := number(params, "jitter_ms", 0, latencyMsMax)
+		if err != nil {
+			return nil, err
+		}
+		seed, err := number(params, "seed", latencySeedDefault, -1)
+		if err != nil {
+			return nil, err
+		}
+		return &slowLink{relay: link, latency: link.Latency(
+			time.Duration(delayMs)*time.Millisecond, time.Duration(jitterMs)*time.Millisecond, uint64(seed))}, nil
+	},
+}
+
+type slowLink struct {
+	relay   *Relay
+	latency *Latency
+}
+
+func (s *slowLink) Clear(context.Context) error {
+	s.relay.Clear()
+	return nil
+}
+
+func (s *slowLink) Proof() Proof {
+	chunks, mean := s.latency.Chunks(), time.Duration(0)
+	if chunks > 0 {
+		mean = s.latency.Held() / time.Duration(chunks)
+	}
+	return Proof{
+		Count:    chunks,
+		Evidence: fmt.Sprintf("%d reads held back, by %v on average", chunks, mean.Round(time.Microsecond)),
+	}
+}

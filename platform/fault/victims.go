@@ -1,0 +1,47 @@
+package fault
+
+import (
+	"context"
+
+	"breakbank/platform/registry"
+)
+
+// Victims is what faults act on, and where their proof comes from. It is safe
+// for concurrent use.
+type Victims interface {
+	// Links are the links that can be broken, by name, such as
+	// apiserver-a/etcd/endpoints.
+	Links() map[string]*Relay
+
+	Instances() []string
+	// KillInstance ends an instance as a crash would.
+	KillInstance(ctx context.Context, name string) error
+	// InstanceServes says whether a connection to the instance is taken.
+	InstanceServes(ctx context.Context, name string) bool
+
+	// Routers names the nodes, each of which has one router.
+	Routers() []string
+	// RestartRouter does not wait until the router is ready again.
+	RestartRouter(ctx context.Context, node string) error
+	// RouterIncarnation grows with each restart of a node's router.
+	RouterIncarnation(node string) int64
+
+	APIServers() []string
+	RestartAPIServer(ctx context.Context, name string) error
+	// APIServerIncarnation grows with each restart.
+	APIServerIncarnation(name string) int64
+	// APIServerRevision is how far the API server's cache of a kind has got.
+	APIServerRevision(apiserver, resource string) int64
+
+	// Members names the etcd members, stopped ones included.
+	Members() []string
+	StopMember(ctx context.Context, name string) error
+	StartMember(ctx context.Context, name string) error
+	// RegistryServes says whether a linearizable read succeeds before ctx
+	// ends.
+	RegistryServes(ctx context.Context) bool
+	// RegistryRevision is etcd's own revision, 0 when it cannot be read.
+	RegistryRevision(ctx context.Context) int64
+	// Store is where records of endpoints are broken.
+	Store() *registry.Store
+}

@@ -1,0 +1,178 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+
+	"breakbank/platform/registry"
+)
+
+// AgentConfig says what machine an agent runs, and with what.
+type AgentConfig struct {
+	Name, Zone string
+	// APIServers are base URLs, such as http://127.0.0.1:8001, own zone first.
+	APIServers []string
+	// Store is where the node's lease is kept, through an etcd client that is
+	// not the API servers'.
+	Store *registry.Store
+	// Constructors make instances, by service.
+	Constructors map[string]Constructor
+	// NewRouter starts the node's router.
+	NewRouter RouterFactory
+	// RouterListener is the router's socket. The agent owns it from now on.
+	RouterListener *net.TCPListener
+	// Fixed are the sockets of services that keep one address on this node,
+	// by service. The agent owns them from now on.
+	Fixed map[string]*net.TCPListener
+	// Listen gives every other instance a port that none has had before.
+	Listen func() (*net.TCPListener, error)
+	// EnvFor returns what the agent does not know of an instance's
+	// surroundings: BookAddr, NATSURL, StandinAddr, Fallback, FallbackOn and
+	// Log. The agent fills in the rest. Nil for none of it.
+	EnvFor func(service, instance string) Env
+	// DataDir holds a directory for each instance.
+	DataDir string
+	// ConfigSnapshotDir holds the router's last good configuration, where its
+	// policies ask for that.
+	ConfigSnapshotDir string
+	Log               *slog.Logger
+}
+
+// InstanceStatus is an instance that runs on a node.
+type InstanceStatus struct {
+	Name    string
+	Service string
+	Version string
+	Address string // host:port
+	Ready   bool   // false while it starts and while it drains
+}
+
+// Agent runs a node. Its methods are safe for concurrent use.
+type Agent struct {
+	cfg     AgentConfig
+	servers apiServers
+	beat    *heartbeat
+	router  *routerKeeper
+	socket  *Socket            // the router's
+	fixed   map[string]*Socket // by service
+	tenants *tenants
+
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	once   sync.Once
+}
+
+// Start starts an agent, which runs until Close. It waits for nothing: the
+// router and the instances come up as the registry allows. The listeners are
+// the agent's, even if it cannot be started.
+func Start(ctx context.Context, cfg AgentConfig) (*Agent, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.EnvFor == nil {
+		cfg.EnvFor = func(string, string) Env { return Env{Log: cfg.Log} }
+	}
+	if err := cfg.check(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start node %s: %w", cfg.Name, err), cfg.closeListeners())
+	}
+	a := &Agent{
+		cfg: cfg, servers: newAPIServers(cfg.APIServers),
+		socket: NewSocket(cfg.RouterListener), fixed: map[string]*Socket{},
+	}
+	for service, l := range cfg.Fixed {
+		a.fixed[service] = NewSocket(l)
+	}
+	a.tenants = &tenants{agent: a, byName: map[string]*tenant{}}
+	a.beat = &heartbeat{node: cfg.Name, store: cfg.Store, log: cfg.Log, returned: a.tenants.recheck}
+	config := &routerConfig{servers: a.servers, dir: cfg.ConfigSnapshotDir, log: cfg.Log}
+	a.router = newRouterKeeper(a.socket, config, cfg.NewRouter, cfg.Log)
+	pods := &podWatch{servers: a.servers, node: cfg.Name, tenants: a.tenants, log: cfg.Log}
+
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.cancel = cancel
+	a.tenants.life = life
+	a.work.Go(func() { a.beat.run(life) })
+	a.work.Go(func() { a.router.run(life) })
+	a.work.Go(func() { pods.run(life) })
+	return a, nil
+}
+
+func (c AgentConfig) check() error {
+	switch {
+	case c.Name == "":
+		return errors.New("it has no name")
+	case len(c.APIServers) == 0:
+		return errors.New("it knows no API server")
+	case c.Store == nil:
+		return errors.New("it has no store for its lease")
+	case c.NewRouter == nil || c.RouterListener == nil:
+		return errors.New("it has no router, or no socket for it")
+	case c.Listen == nil:
+		return errors.New("it cannot listen for instances")
+	}
+	return nil
+}
+
+func (c AgentConfig) closeListeners() error {
+	var errs []error
+	if c.RouterListener != nil {
+		errs = append(errs, c.RouterListener.Close())
+	}
+	for _, l := range c.Fixed {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// RouterAddr is where the node's router listens (host:port).
+func (a *Agent) RouterAddr() string { return a.socket.Addr() }
+
+// RouterStatus says what the node's router is doing.
+func (a *Agent) RouterStatus() RouterStatus { return a.router.status() }
+
+// RestartRouter replaces the node's router and does not wait until the new one
+// is ready. Usually the old one is dead, with its connections, when it
+// returns; where the configuration has the policy make-before-break, the old
+// one serves until the new one is ready.
+func (a *Agent) RestartRouter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("restart the router of %s: %w", a.cfg.Name, err)
+	}
+	a.cfg.Log.Info("router restart asked for")
+	a.router.restart()
+	return nil
+}
+
+// Instances returns the instances that run, by name.
+func (a *Agent) Instances() []InstanceStatus { return a.tenants.list() }
+
+// KillInstance ends an instance as a crash would: its connections die, and its
+// pod is reported as failed.
+func (a *Agent) KillInstance(name string) error {
+	if err := a.tenants.kill(name); err != nil {
+		return fmt.Errorf("node %s: %w", a.cfg.Name, err)
+	}
+	return nil
+}
+
+// Close stops everything at once, instances and router included, and waits.
+// What the registry says of them stays as it is, as after a crash.
+func (a *Agent) Close() {
+	a.once.Do(func() {
+		a.cancel()
+		a.work.Wait()
+		a.tenants.wait()
+		for _, s := range append(slices.Collect(maps.Values(a.fixed)), a.socket) {
+			if err := s.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				a.cfg.Log.Warn("closing a socket", "address", s.Addr(), "error", err)
+			}
+		}
+		a.servers.close()
+	})
+}

@@ -1,0 +1,178 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Growing from three members to nine fails no client: two clients write and
+// read all the while, each request with no retry of its own and a deadline.
+func TestGrowServesThroughout(t *testing.T) {
+	c := startCluster(t, 3)
+	client := newClient(t, c)
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	var requests [2]int
+	failures := make(chan error, 2)
+	for worker := range requests {
+		load.Go(func() {
+			key := fmt.Sprintf("/load/%d", worker)
+			pace := time.NewTicker(2 * time.Millisecond) // a load, not a benchmark
+			defer pace.Stop()
+			for n := 0; ctx.Err() == nil; n++ {
+				<-pace.C
+				if err := writeAndRead(client, key, fmt.Sprint(n)); err != nil {
+					failures <- fmt.Errorf("request %d of worker %d: %w", n, worker, err)
+					return
+				}
+				requests[worker]++
+			}
+		})
+	}
+	began := time.Now()
+	var grown []string
+	err := c.Grow(t.Context(), MaxMembers, func(name string, size int) {
+		grown = append(grown, fmt.Sprintf("%s=%d", name, size))
+	})
+	took := time.Since(began)
+	stop()
+	load.Wait()
+	close(failures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err := range failures {
+		t.Error(err)
+	}
+	if want := "[etcd-a2=4 etcd-b2=5 etcd-c2=6 etcd-a3=7 etcd-b3=8 etcd-c3=9]"; fmt.Sprint(grown) != want {
+		t.Errorf("grew %v, want %v", grown, want)
+	}
+	if total := requests[0] + requests[1]; total < 100 {
+		t.Errorf("only %d requests while growing: too few to show anything", total)
+	}
+	if n := len(c.ClientAddrs()); n != MaxMembers {
+		t.Errorf("%d client addresses, want %d: all members vote", n, MaxMembers)
+	}
+	resp, err := client.MemberList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range resp.Members {
+		if m.IsLearner {
+			t.Errorf("%s is still a learner", m.Name)
+		}
+	}
+	t.Logf("grew to 9 in %s under %d requests", took, requests[0]+requests[1])
+}
+
+func writeAndRead(client *clientv3.Client, key, value string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if _, err := client.Put(ctx, key, value); err != nil {
+		return fmt.Errorf("put: %w", err)
+	}
+	resp, err := client.Get(ctx, key)
+	if err != nil {
+		return fmt.Errorf("get: %w", err)
+	}
+	if got := string(resp.Kvs[0].Value); got != value {
+		return fmt.Errorf("read %q after writing %q", got, value)
+	}
+	return nil
+}
+
+// Nine members need five: with four stopped the registry serves, with five it
+// does not, and it does again when one is back with its data.
+func TestQuorumLossAndReturn(t *testing.T) {
+	began := time.Now()
+	c := startCluster(t, MaxMembers)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("nine members took %s to start, want 3 s at most", took)
+	}
+	ctx := t.Context()
+	client := newClient(t, c)
+	if _, err := client.Put(ctx, "/kept", "yes"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"etcd-a1", "etcd-b1", "etcd-c1", "etcd-a2"} {
+		if err := c.StopMember(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "five of nine serve", func() (bool, any) {
+		err := serves(c, 2*time.Second)
+		return err == nil, err
+	})
+	if err := c.StopMember(ctx, "etcd-b2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := serves(c, time.Second); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("four of nine: linearizable read gave %v, want it to hang", err)
+	}
+	readAny, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	resp, err := client.Get(readAny, "/kept", clientv3.WithSerializable())
+	if err != nil || len(resp.Kvs) != 1 {
+		t.Fatalf("serializable read without a quorum: %v, %v", resp, err)
+	}
+	if err := c.StartMember(ctx, "etcd-a1"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "five of nine serve again", func() (bool, any) {
+		err := serves(c, 2*time.Second)
+		return err == nil, err
+	})
+	running := 0
+	for _, m := range c.Members() {
+		if m.Running {
+			running++
+		}
+	}
+	if running != 5 {
+		t.Errorf("%d members running, want 5: %+v", running, c.Members())
+	}
+}
+
+func serves(c *Cluster, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return c.Serves(ctx)
+}
+
+// A member that runs without a quorum has never become ready; it can still be
+// stopped, and the cluster closed.
+func TestCloseWithoutQuorum(t *testing.T) {
+	c := startCluster(t, 3)
+	ctx := t.Context()
+	for _, m := range c.Members() {
+		if err := c.StopMember(ctx, m.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.StartMember(ctx, "etcd-b1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StopMember(ctx, "etcd-b1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StartMember(ctx, "etcd-c1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StopMember(ctx, "etcd-z9"); !errors.Is(err, ErrUnknownMember) {
+		t.Errorf("unknown member: %v", err)
+	}
+}
+
+func TestClusterRefusesSizes(t *testing.T) {
+	for _, members := range []int{0, MaxMembers + 1} {
+		if _, err := StartCluster(t.Context(), ClusterConfig{Dir: t.TempDir(), Members: members}); err == nil {
+			t.Errorf("%d members: no error", members)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"breakbank/platform/router/balance"
+	"breakbank/platform/router/discovery"
+)
+
+// DataPlaneRawCodec is the data plane that grpc-go carries with a pass-through
+// codec.
+const DataPlaneRawCodec = "raw-codec"
+
+// DataPlanes lists the ways of moving bytes that this router knows.
+var DataPlanes = []string{DataPlaneRawCodec}
+
+// Waits a configuration does not state.
+const (
+	// defaultBindingTimeout is linkerd's (router `bindingTimeoutMs`, 10 s).
+	defaultBindingTimeout = 10 * time.Second
+	// defaultBetterTableWait is how long a request waits for a table that has
+	// a live endpoint, where some policy can bring one (routing.md).
+	defaultBetterTableWait = 500 * time.Millisecond
+)
+
+// Config is what an arm chooses for the router: how it moves bytes, which
+// instance it picks and what it believes. It is the `router:` section of an
+// arm and the `config.yaml` of the ConfigMap `router`.
+type Config struct {
+	DataPlane string   `yaml:"dataplane"`
+	Strategy  string   `yaml:"strategy"`
+	Parser    string   `yaml:"parser"`
+	Policies  []string `yaml:"policies"`
+
+	// WatchNull is what a record that the parser throws on does to a watch:
+	// "drop" it and go on, or "freeze" the table for good.
+	WatchNull string `yaml:"watch_null"`
+
+	// BindingTimeout is how long a request waits while there is no table at
+	// all.
+	BindingTimeout time.Duration `yaml:"binding_timeout"`
+
+	// BetterTableWait is how long a request waits when there is a table but
+	// no live endpoint in it. Zero fails at once. Left out, it is 500 ms for
+	// an arm with the policy heartbeat, which can find a better table in that
+	// time, and zero for every other, which would only fail later.
+	BetterTableWait *time.Duration `yaml:"better_table_wait"`
+
+	Retries  Retries   `yaml:"retries"`
+	Ejection *Ejection `yaml:"ejection"`
+}
+
+// Retries says what a router may spend on second attempts. Attempts that
+// never reached a server are free in every kind.
+type Retries struct {
+	Kind    string        `yaml:"kind"`
+	Max     int           `yaml:"max"`
+	Ratio   float64       `yaml:"ratio"`
+	MinPerS float64       `yaml:"min_per_s"`
+	Window  time.Duration `yaml:"window"`
+}
+
+// Ejection configures outlier ejection; a Config without it does not eject.
+type Ejection struct {
+	Consecutive  int           `yaml:"consecutive"`
+	Base         time.Duration `yaml:"base"`
+	Max          time.Duration `yaml:"max"`
+	MaxPercent   int           `yaml:"max_percent"`
+	PanicPercent int           `yaml:"panic_percent"`
+}
+
+// ParseConfig reads YAML, fills in what it leaves out and checks every name
+// against its table. An unknown key or name is an error that lists the valid
+// ones: an arm that silently lost a policy would be measured as another arm.
+func ParseConfig(data []byte) (Config, error) {
+	c := Config{
+		DataPlane:      DataPlaneRawCodec,
+		Strategy:       "p2c-ewma",
+		Parser:         "linkerd-2017",
+		WatchNull:      discovery.DropNull,
+		BindingTimeout: defaultBindingTimeout,
+	}
+	if err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict()); err != nil {
+		return Config{}, fmt.Errorf("read the router's configuration: %w", err)
+	}
+	if c.BetterTableWait == nil {
+		var wait time.Duration
+		if c.Has("heartbeat") {
+			wait = defaultBetterTableWait
+		}
+		c.BetterTableWait = &wait
+	}
+	c.Retries = c.Retries.withDefaults()
+	if c.Ejection != nil {
+		e := c.Ejection.withDefaults()
+		c.Ejection = &e
+	}
+	if err := c.validate(); err != nil {
+		return Config{}, fmt.Errorf("check the router's configuration: %w", err)
+	}
+	return c, nil
+}
+
+// Has reports whether the named policy is one of the configuration's. The
+// node agent asks it for make-before-break and config-snapshot.
+func (c Config) Has(policy string) bool { return slices.Contains(c.Policies, policy) }
+
+func (c Config) validate() error {
+	var errs []error
+	check := func(what, got string, valid []string) {
+		if !slices.Contains(valid, got) {
+			errs = append(errs, fmt.Errorf("%s %q is not one of %v", what, got, valid))
+		}
+	}
+	check("dataplane", c.DataPlane, DataPlanes)
+	check("strategy", c.Strategy, balance.Names())
+	check("parser", c.Parser, discovery.ParserNames())
+	check("watch_null", c.WatchNull, []string{discovery.DropNull, discovery.FreezeOnNull})
+	for i, p := range c.Policies {
+		check("policy", p, discovery.PolicyNames())
+		if slices.Contains(c.Policies[:i], p) {
+			errs = append(errs, fmt.Errorf("policy %q is named twice", p))
+		}
+	}
+	check("retries kind", c.Retries.Kind, balance.BudgetNames())
+	if c.BindingTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("binding_timeout %v is not positive", c.BindingTimeout))
+	}
+	if *c.BetterTableWait < 0 {
+		errs = append(errs, fmt.Errorf("better_table_wait %v is negative", *c.BetterTableWait))
+	}
+	if e := c.Ejection; e != nil {
+		for what, percent := range map[string]int{"max_percent": e.MaxPercent, "panic_percent": e.PanicPercent} {
+			if percent < 0 || percent > 100 {
+				errs = append(errs, fmt.Errorf("ejection %s %d is not a percentage", what, percent))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r Retries) withDefaults() Retries {
+	if r.Kind == "" {
+		r.Kind = balance.BudgetNone
+	}
+	if r.Max == 0 {
+		r.Max = balance.NaiveRetries
+	}
+	if r.Ratio == 0 {
+		r.Ratio = balance.BudgetRatio
+	}
+	if r.MinPerS == 0 {
+		r.MinPerS = balance.BudgetMinPerS
+	}
+	if r.Window == 0 {
+		r.Window = balance.BudgetWindow
+	}
+	return r
+}
+
+func (e Ejection) withDefaults() Ejection {
+	if e.Consecutive == 0 {
+		e.Consecutive = balance.EjectAfter
+	}
+	if e.Base == 0 {
+		e.Base = balance.EjectBase
+	}
+	if e.Max == 0 {
+		e.Max = balance.EjectMax
+	}
+	return e
+}

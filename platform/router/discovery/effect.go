@@ -1,0 +1,62 @@
+package discovery
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Effect is something the core wants done.
+type Effect interface{ effect() }
+
+// The effects.
+type (
+	// List: read everything from a source, after a delay.
+	List struct {
+		Session SessionID
+		Source  int
+		After   time.Duration
+	}
+
+	// Watch: follow a source from Revision on, after a delay.
+	Watch struct {
+		Session  SessionID
+		Source   int
+		Revision int64
+		After    time.Duration
+	}
+
+	// Stop: end a session, whatever it is doing.
+	Stop struct{ Session SessionID }
+
+	// Publish: the data plane's table changes in these services only. With
+	// Pending there is no table any more.
+	Publish struct {
+		Entries []Entry
+		Removed []string
+		Pending bool
+	}
+
+	// LoadSnapshot: read the last good table from disk.
+	LoadSnapshot struct{}
+
+	// SaveSnapshot: write this table to disk.
+	SaveSnapshot struct {
+		Entries  []Entry
+		Revision int64
+		SavedAt  time.Time
+	}
+
+	// Log: tell the operator.
+	Log struct {
+		Level slog.Level
+		Text  string
+	}
+)
+
+func (List) effect()         {}
+func (Watch) effect()        {}
+func (Stop) effect()         {}
+func (Publish) effect()      {}
+func (LoadSnapshot) effect() {}
+func (SaveSnapshot) effect() {}
+func (Log) effect()          {}

@@ -1,0 +1,102 @@
+package discovery
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is something that the core is told. Events of a session that the core
+// has ended meanwhile are ignored, so the shell may deliver them late.
+type Event interface{ event() }
+
+// SessionID ties an event to the List or Watch effect that it answers.
+type SessionID int64
+
+// The events.
+type (
+	// Start begins. It comes first and once.
+	Start struct{}
+
+	// SnapshotLoaded answers LoadSnapshot. Entries is nil when there is none.
+	SnapshotLoaded struct {
+		Entries  []Entry
+		Revision int64
+		SavedAt  time.Time
+	}
+
+	// Listed: a source answered a list with records as they were on the wire.
+	Listed struct {
+		Session  SessionID
+		Revision int64
+		Items    []json.RawMessage
+	}
+
+	// ListFailed: a list was refused, broke off or ran out of time.
+	ListFailed struct {
+		Session SessionID
+		Err     error
+	}
+
+	// Changed: a watch reports one record.
+	Changed struct {
+		Session  SessionID
+		Revision int64
+		Deleted  bool
+		Item     json.RawMessage
+	}
+
+	// Bookmark: a watch has reported everything up to Revision. It is the
+	// only proof that a silent watch is silent because nothing happens.
+	Bookmark struct {
+		Session  SessionID
+		Revision int64
+	}
+
+	// WatchBroken: a watch could not be opened or has ended. Gone says that
+	// its revision is too old and only a list can help.
+	WatchBroken struct {
+		Session SessionID
+		Gone    bool
+		Err     error
+	}
+
+	// Evidence comes from the data plane, not from a source.
+	Evidence struct {
+		Kind    EvidenceKind
+		Service string
+		Addr    string
+	}
+
+	// Tick comes every TickEvery.
+	Tick struct{}
+)
+
+// TickEvery is the grain of everything the core does without being asked.
+const TickEvery = 100 * time.Millisecond
+
+// EvidenceKind says what the data plane found.
+type EvidenceKind int
+
+const (
+	// Refused: nobody listens at the address.
+	Refused EvidenceKind = iota
+	// WrongInstance: someone else answers at the address.
+	WrongInstance
+)
+
+func (k EvidenceKind) String() string {
+	if k == WrongInstance {
+		return "wrong-instance"
+	}
+	return "refused"
+}
+
+func (Start) event()          {}
+func (SnapshotLoaded) event() {}
+func (Listed) event()         {}
+func (ListFailed) event()     {}
+func (Changed) event()        {}
+func (Bookmark) event()       {}
+func (WatchBroken) event()    {}
+func (Evidence) event()       {}
+func (Tick) event()           {}

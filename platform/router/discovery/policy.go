@@ -1,0 +1,115 @@
+package discovery
+
+import (
+	"fmt"
+	"time"
+)
+
+// Policy is a small value that says what to do when discovery misbehaves. It
+// takes part by implementing any of the hooks below; the core asks the
+// policies in the order in which the arm names them.
+type Policy interface {
+	Name() string
+	About() string
+}
+
+// Policies is every policy there is. Adding one touches its own file and one
+// line here.
+var Policies = []Policy{
+	acceptAll{},
+	keepLast{},
+	refuseEmpty{},
+	snapshotPolicy{},
+	configSnapshot{},
+	quarantine{},
+	heartbeat{},
+	identity{},
+	makeBeforeBreak{},
+}
+
+// The hooks.
+type (
+	// admitter sees every change before it is published and may refuse it,
+	// with a reason. An entry that is not in the table has no endpoints.
+	admitter interface {
+		Refuse(old, changed Entry) (reason string)
+	}
+
+	// errorBeliever says what a list that failed means for the table: true
+	// keeps it. The first policy that has a say decides; if none has, it is
+	// kept.
+	errorBeliever interface {
+		KeepsTableOnError() bool
+	}
+
+	// asider says whether a record that cannot be parsed is set aside. Its
+	// last good value then stays and everything else goes on.
+	asider interface {
+		SetsAside() bool
+	}
+
+	// judge says why the source is not to be trusted now, "" if it is. An arm
+	// with a judge fails over (failover.go).
+	judge interface {
+		Doubt(now time.Time, s Standing) (reason string)
+	}
+
+	// witness turns evidence about an entry into a better one.
+	witness interface {
+		Testify(e Evidence, entry Entry) (better Entry, changed bool)
+	}
+
+	// snapshotter keeps the table on disk and starts from it; the table is
+	// written at most once in the time returned.
+	snapshotter interface {
+		SnapshotEvery() time.Duration
+	}
+)
+
+// Standing is what a judge is told of the source believed now.
+type Standing struct {
+	// Synced: some source was believed since the start.
+	Synced bool
+	// ConfirmedAt is when the table was last known to be complete: the last
+	// bookmark or list, or the start.
+	ConfirmedAt time.Time
+	// Accused is the evidence against the source that it has not answered
+	// with a bookmark, "" when there is none.
+	Accused string
+}
+
+// PolicyNames lists the policies in table order.
+func PolicyNames() []string {
+	names := make([]string, len(Policies))
+	for i, p := range Policies {
+		names[i] = p.Name()
+	}
+	return names
+}
+
+// PoliciesByName finds the named policies and keeps their order.
+func PoliciesByName(names []string) ([]Policy, error) {
+	found := make([]Policy, 0, len(names))
+next:
+	for _, name := range names {
+		for _, p := range Policies {
+			if p.Name() == name {
+				found = append(found, p)
+				continue next
+			}
+		}
+		return nil, fmt.Errorf("policy %q is not one of %v", name, PolicyNames())
+	}
+	return found, nil
+}
+
+// hook returns the first of the policies that implements H.
+func hook[H any](policies []Policy) (H, bool) {
+	for _, p := range policies {
+		if h, ok := p.(H); ok {
+			return h, true
+		}
+	}
+	var none H
+	return none, false
+}

@@ -1,0 +1,40 @@
+package discovery
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// heartbeatSilence is how long a source may go without a bookmark; API
+	// servers send one each second (design.md), so two may be lost.
+	heartbeatSilence = 3 * time.Second
+
+	// heartbeatFirstAnswer is how long the first list of a cold start may
+	// take before others are tried too. With failOverApart it brings a router
+	// that starts behind three dark API servers to etcd in 0.9 s.
+	heartbeatFirstAnswer = failOverApart
+)
+
+// heartbeat doubts a source that has gone silent, and at once one whose table
+// sends requests into refused connections. What follows from doubt is in
+// failover.go.
+type heartbeat struct{}
+
+func (heartbeat) Name() string { return "heartbeat" }
+func (heartbeat) About() string {
+	return "a source that is silent for 3 s, or whose table leads into refused connections, is doubted and another found"
+}
+
+func (heartbeat) Doubt(now time.Time, s Standing) string {
+	silent := now.Sub(s.ConfirmedAt)
+	switch {
+	case s.Accused != "":
+		return s.Accused
+	case !s.Synced && silent >= heartbeatFirstAnswer:
+		return fmt.Sprintf("no answer for %v", heartbeatFirstAnswer)
+	case s.Synced && silent >= heartbeatSilence:
+		return fmt.Sprintf("no bookmark for %v", heartbeatSilence)
+	}
+	return ""
+}

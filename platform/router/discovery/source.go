@@ -1,0 +1,36 @@
+package discovery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+)
+
+// resource is the kind of record that routers read.
+const resource = "endpoints"
+
+// ErrGone is returned by a source whose history does not reach back to the
+// revision asked for.
+var ErrGone = errors.New("revision is gone")
+
+// Source is a place where the table can be read. Its methods may be called
+// from several goroutines and end when their context does.
+type Source interface {
+	Info() SourceInfo
+	// List returns every record as it is on the wire, and the revision of the
+	// registry that they are of.
+	List(ctx context.Context) (revision int64, items []json.RawMessage, err error)
+	// Watch calls report for everything that happens after a revision, until
+	// it fails or ctx ends. Its error wraps ErrGone if only a list can help.
+	Watch(ctx context.Context, revision int64, report func(Notice)) error
+	// Close ends what the source holds open; no call may be under way.
+	Close()
+}
+
+// Notice is one thing that a watch reports.
+type Notice struct {
+	Bookmark bool
+	Deleted  bool
+	Revision int64
+	Item     json.RawMessage // of a change
+}

@@ -1,0 +1,152 @@
+package router
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// registryStub speaks as much of the Kubernetes dialect as a router reads:
+// enough to drive the data plane. Discovery itself is tested against real API
+// servers in router/discovery.
+type registryStub struct {
+	server *httptest.Server
+
+	mu       sync.Mutex
+	revision int64
+	records  map[string]string // name → subsets as JSON
+	events   []string          // of revisions 1, 2, …
+	news     *sync.Cond
+	closed   bool
+}
+
+// instance is an address and who is there.
+type instance struct{ name, addr string }
+
+func newRegistryStub(t *testing.T) *registryStub {
+	t.Helper()
+	r := &registryStub{records: map[string]string{}}
+	r.news = sync.NewCond(&r.mu)
+	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
+	t.Cleanup(func() {
+		r.mu.Lock()
+		r.closed = true
+		r.news.Broadcast()
+		r.mu.Unlock()
+		r.server.CloseClientConnections()
+		r.server.Close()
+	})
+	return r
+}
+
+func (r *registryStub) set(service string, instances ...instance) {
+	subsets := make([]string, len(instances))
+	for i, in := range instances {
+		host, port, _ := net.SplitHostPort(in.addr)
+		subsets[i] = fmt.Sprintf(`{"addresses":[{"ip":%q,"targetRef":{"name":%q}}],"ports":[{"port":%s}]}`, host, in.name, port)
+	}
+	r.put(service, "["+strings.Join(subsets, ",")+"]")
+}
+
+func (r *registryStub) setNull(service string) { r.put(service, "null") }
+
+func (r *registryStub) put(service, subsets string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.revision++
+	r.records[service] = subsets
+	r.events = append(r.events, fmt.Sprintf(`{"type":"MODIFIED","object":%s}`, r.object(service)))
+	r.news.Broadcast()
+}
+
+func (r *registryStub) object(service string) string {
+	return fmt.Sprintf(`{"metadata":{"name":%q,"resourceVersion":"%d"},"subsets":%s}`, service, r.revision, r.records[service])
+}
+
+func (r *registryStub) serve(w http.ResponseWriter, q *http.Request) {
+	if q.URL.Query().Get("watch") == "" {
+		r.list(w)
+		return
+	}
+	from, _ := strconv.Atoi(q.URL.Query().Get("resourceVersion"))
+	w.WriteHeader(http.StatusOK)
+	flush := http.NewResponseController(w).Flush
+	_ = flush()
+	for next := from; ; {
+		r.mu.Lock()
+		for next >= len(r.events) && !r.closed {
+			r.news.Wait()
+		}
+		if r.closed {
+			r.mu.Unlock()
+			return
+		}
+		event := r.events[next]
+		next++
+		r.mu.Unlock()
+		if _, err := io.WriteString(w, event+"\n"); err != nil || flush() != nil {
+			return
+		}
+	}
+}
+
+func (r *registryStub) list(w http.ResponseWriter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	items := make([]json.RawMessage, 0, len(r.records))
+	for service := range r.records {
+		items = append(items, json.RawMessage(r.object(service)))
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"metadata": map[string]string{"resourceVersion": strconv.FormatInt(r.revision, 10)},
+		"items":    items,
+	})
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// startRouter runs a router in front of the stub, and returns its address.
+func startRouter(t *testing.T, registry *registryStub, config string) (*Router, string) {
+	t.Helper()
+	l := listen(t)
+	r, err := New(Options{
+		Node: "a1", Zone: "a", Config: []byte(config), Listener: l,
+		APIServers: []string{registry.server.URL}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Seed: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Start()
+	t.Cleanup(r.Kill)
+	return r, l.Addr().String()
+}
+
+// eventually polls until a condition holds; it fails the test after 5 s.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 5 s: %s", what)
+		}
+		<-tick.C
+	}
+}

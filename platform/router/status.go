@@ -1,0 +1,50 @@
+package router
+
+import (
+	"slices"
+	"time"
+)
+
+// Status is a router as an outsider may judge it.
+type Status struct {
+	// Synced: some source's list or watch was believed since the start. A
+	// table that came from disk only is not synced.
+	Synced bool
+	// Poisoned: never synced, and the lists that arrive cannot be parsed.
+	Poisoned bool
+	// Source is the name of the source believed now, or "snapshot".
+	Source string
+	// Revision of the registry up to which the table is complete.
+	Revision int64
+	// Names in the table.
+	Names int
+	// LastHeardAt is when the source was last heard: a list, an event or a
+	// bookmark. Zero: never.
+	LastHeardAt time.Time
+	// Requests taken, attempts sent for them, and direct reads of etcd
+	// (lists and watches opened) since the start.
+	Requests, Attempts, EtcdReads int64
+	// Detail says in a sentence what the router is doing about discovery.
+	Detail string
+	// Table is a copy: name → addresses, sorted.
+	Table map[string][]string
+}
+
+// Status returns the router's view of the world now.
+func (r *Router) Status() Status {
+	state := r.table.state.Load()
+	s := Status{
+		Synced: state.Synced, Poisoned: state.Poisoned, Source: state.Source, Revision: state.Revision,
+		LastHeardAt: state.HeardAt, Detail: state.Detail,
+		Requests: r.requests.Load(), Attempts: r.attempts.Load(),
+		Table: r.table.copy(),
+	}
+	if r.etcd != nil {
+		s.EtcdReads = r.etcd.Reads()
+	}
+	for _, addresses := range s.Table {
+		slices.Sort(addresses)
+	}
+	s.Names = len(s.Table)
+	return s
+}

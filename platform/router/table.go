@@ -1,0 +1,154 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"breakbank/platform/router/discovery"
+)
+
+// maxWaiting bounds the requests that wait for a better table (routing.md).
+const maxWaiting = 10_000
+
+var errTooManyWaiting = errors.New("too many requests wait for a route already")
+
+// table is what the data plane routes by. Looking a name up takes no lock; a
+// change touches the services it names and nothing else.
+type table struct {
+	config Config
+	seed   uint64
+	log    *slog.Logger
+
+	services sync.Map // name → *service
+	state    atomic.Pointer[discovery.State]
+
+	waiting atomic.Int64
+	changed atomic.Pointer[chan struct{}] // closed and replaced at each change
+}
+
+func newTable(c Config, seed uint64, log *slog.Logger) *table {
+	t := &table{config: c, seed: seed, log: log}
+	t.state.Store(&discovery.State{})
+	changed := make(chan struct{})
+	t.changed.Store(&changed)
+	return t
+}
+
+// apply takes what discovery publishes. It is called from one goroutine.
+func (t *table) apply(changes []discovery.Publish, state discovery.State) {
+	before := t.state.Load().Basis
+	for _, change := range changes {
+		if change.Pending {
+			t.clear()
+		}
+		for _, entry := range change.Entries {
+			t.update(entry)
+		}
+		for _, name := range change.Removed {
+			t.remove(name)
+		}
+	}
+	t.state.Store(&state)
+	if len(changes) > 0 || state.Basis != before {
+		t.announce()
+	}
+}
+
+func (t *table) update(entry discovery.Entry) {
+	s := t.lookup(entry.Service)
+	if s == nil {
+		fresh, err := newService(entry.Service, t.config, t.seed, t.log)
+		if err != nil {
+			// Names were checked when the configuration was read.
+			t.log.Error("a service cannot be balanced", "service", entry.Service, "error", err)
+			return
+		}
+		s = fresh
+	}
+	s.update(entry)
+	t.services.Store(entry.Service, s)
+}
+
+// remove retires a service's endpoints; attempts under way go on.
+func (t *table) remove(name string) {
+	if s, ok := t.services.LoadAndDelete(name); ok {
+		s.(*service).update(discovery.Entry{Service: name})
+	}
+}
+
+func (t *table) clear() {
+	t.services.Range(func(name, _ any) bool {
+		t.remove(name.(string))
+		return true
+	})
+}
+
+// close ends every connection at once.
+func (t *table) close() {
+	t.services.Range(func(_, s any) bool {
+		s.(*service).close()
+		return true
+	})
+}
+
+func (t *table) lookup(name string) *service {
+	s, ok := t.services.Load(name)
+	if !ok {
+		return nil
+	}
+	return s.(*service)
+}
+
+func (t *table) copy() map[string][]string {
+	lines := map[string][]string{}
+	t.services.Range(func(name, s any) bool {
+		lines[name.(string)] = s.(*service).addresses()
+		return true
+	})
+	return lines
+}
+
+// changes returns a channel that is closed when the table changes next. Take
+// it before looking, or a change in between is missed.
+func (t *table) changes() <-chan struct{} { return *t.changed.Load() }
+
+// announce is called by apply's goroutine only.
+func (t *table) announce() {
+	next := make(chan struct{})
+	close(*t.changed.Swap(&next))
+}
+
+// await waits until the table changes. It returns false when the deadline has
+// passed, and an error when ctx ends or too many wait.
+func (t *table) await(ctx context.Context, changed <-chan struct{}, deadline time.Time) (bool, error) {
+	left := time.Until(deadline)
+	if left <= 0 {
+		return false, nil
+	}
+	if t.waiting.Add(1) > maxWaiting {
+		t.waiting.Add(-1)
+		return false, errTooManyWaiting
+	}
+	defer t.waiting.Add(-1)
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-changed:
+		return true, nil
+	case <-timer.C:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+func nameHash(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // a hash never fails
+	return h.Sum64()
+}

@@ -1,0 +1,35 @@
+package router
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+)
+
+// unary carries a request that is known to be one message each way: in the
+// goroutine that grpc gave it, and with the message at hand for as many
+// attempts as may be made.
+func (q *request) unary() error {
+	var ask message
+	if err := q.in.RecvMsg(&ask); err != nil {
+		return err
+	}
+	defer ask.free()
+	return q.send(func(ctx context.Context, e *endpoint) (*reply, bool) {
+		var (
+			r      reply
+			answer message
+		)
+		r.err = e.conn.Invoke(ctx, q.method, &ask, &answer, grpc.Header(&r.header), grpc.Trailer(&r.trailer), grpc.Peer(&r.peer))
+		if r.err != nil {
+			return &r, false
+		}
+		defer answer.free()
+		if err := q.in.SetHeader(passable(r.header)); err != nil {
+			r.err = err
+			return &r, true
+		}
+		r.err = q.in.SendMsg(&answer)
+		return &r, true
+	})
+}
