@@ -53,7 +53,7 @@ func (p *play) assemble(ctx context.Context, m measured) *result.Result {
 		Load: result.MeasureLoad(records, p.offered(), opts.RatePerS, m.self), Series: series,
 		Environment: environment(opts, p.clock.zero),
 	}
-	res.Expectations = p.expectations(records)
+	res.Expectations = p.expectations(records, series)
 	res.Timeline = p.wholeTimeline(res)
 	res.InvalidReasons = result.Verdict(result.Facts{
 		Partial: res.Partial, Load: res.Load, Steal: m.steal,
@@ -121,14 +121,20 @@ func (p *play) offered() []result.Offered {
 }
 
 // expectations holds the run against the table of its arm, if there is one.
-func (p *play) expectations(records []loadgen.Record) []result.Expectation {
+func (p *play) expectations(records []loadgen.Record, series []result.Second) []result.Expectation {
 	opts := p.run.opts
 	phases := slices.DeleteFunc(opts.Scenario.PhaseNames(), func(name string) bool {
 		// A run that was cut short is held against the phases it reached.
 		return !slices.ContainsFunc(p.spans, func(s result.Span) bool { return s.Name == name })
 	})
 	table := result.ExpectationsFor(opts.Scenario.Name, opts.Arm.Name, opts.Arm.Fallback, phases, opts.Without)
-	return result.CheckExpectations(table, records, p.spans)
+	checks := result.CheckExpectations(table, records, p.spans)
+	routers := result.ExpectedRouters(opts.Scenario.Name, opts.Arm.Name, opts.Without)
+	checks = append(checks, result.CheckRouters(routers, series, p.spans)...)
+	if routers != nil && p.finished {
+		checks = append(checks, result.LogExpectation(p.operator.linesFound))
+	}
+	return checks
 }
 
 // wholeTimeline adds to the timeline what only the figures tell.

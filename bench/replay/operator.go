@@ -27,6 +27,8 @@ type operator struct {
 	injected func(result.Fault)
 	cleared  func(name, target string)
 	grown    func(members int, added string)
+	// linesFound counts what FindInRouterLogs found, in all.
+	linesFound int
 }
 
 func (o *operator) GrowRegistry(ctx context.Context, members int) error {
@@ -146,17 +148,12 @@ func (o *operator) FindInRouterLogs(ctx context.Context, text string) (string, e
 		}
 		found += n
 	}
+	o.linesFound += found
 	if found == 0 {
-		return fmt.Sprintf("%s %q in %d logs", notFound, text, len(files)), nil
+		return fmt.Sprintf("no such line in %d logs", len(files)), nil
 	}
-	return fmt.Sprintf("%s %d times, first in %s", foundInLogs, found, first), nil
+	return fmt.Sprintf("%d lines, the first in %s", found, first), nil
 }
-
-// How the note of a search begins.
-const (
-	foundInLogs = "found"
-	notFound    = "no line with"
-)
 
 func findInLog(path, text string) (first string, found int, err error) {
 	f, err := os.Open(path)

@@ -68,7 +68,10 @@ func (r *Run) Play(ctx context.Context, platform Platform) (*result.Result, erro
 	if p.edges, err = openEdges(topology); err != nil {
 		return nil, err
 	}
-	defer p.edges.close()
+	defer func() {
+		// Closing what nothing depends on any more.
+		_ = p.edges.close()
+	}()
 	if r.opts.Arm.FallbackFromStart() {
 		if err := p.edges.switchFallback(ctx, r.opts.Arm.Fallback); err != nil {
 			return nil, err

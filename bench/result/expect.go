@@ -47,7 +47,7 @@ type Expect struct {
 const forgiven = 1
 
 func (e Expect) words() string {
-	bound := ""
+	var bound string
 	percent := func(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", v*100), ".0") + " %" }
 	switch {
 	case e.Low <= 0 && e.High <= 0:

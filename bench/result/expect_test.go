@@ -108,3 +108,24 @@ func TestExpectationsOfAnOutageNotSeen(t *testing.T) {
 		t.Error("a run with steps left out is held against the whole incident")
 	}
 }
+
+func TestCheckRouters(t *testing.T) {
+	spans := spansOf("setup", phaseRestartOne, "brief")
+	spans[2].ToS = spans[2].FromS + 0.5
+	seconds := Seconds(nil, 21)
+	for i := range seconds {
+		seconds[i].Routers = []RouterPoint{{Node: "a1", State: RouterLive}, {Node: "c1", State: RouterLive}}
+		if i >= 12 && i < 20 {
+			seconds[i].Routers[1].State = RouterDown
+		}
+	}
+	rows := []ExpectRouters{
+		{Phase: phaseRestartOne, Nodes: []string{"c1"}, State: RouterDown},
+		{Phase: phaseRestartOne, Nodes: []string{"a1", "c1"}, State: RouterDown},
+		{Phase: "brief", Nodes: []string{"a1"}, State: RouterDown},
+	}
+	got := CheckRouters(rows, seconds, spans)
+	if len(got) != 2 || !got[0].Seen || got[1].Seen || got[1].Observed != 1 {
+		t.Errorf("%+v; want the first seen, the second not, the third left out", got)
+	}
+}

@@ -114,11 +114,20 @@ type Load struct {
 
 // Expectation is what incident.md says must be seen in a phase, and what was.
 type Expectation struct {
-	Phase   string `json:"phase"`
+	Phase string `json:"phase"`
+	// Journey is the journey's name, or SubjectRouters or SubjectLogs.
 	Journey string `json:"journey"`
-	// Expected says the bound in words; Observed the figure.
+	// Expected says the bound in words. Observed is the figure, of Offered
+	// journeys: a share, 0 to 1; for routers how many were in the state, of how
+	// many; for logs how many lines were found.
 	Expected string  `json:"expected"`
 	Observed float64 `json:"observed"`
 	Offered  int64   `json:"offered"`
 	Seen     bool    `json:"seen"`
 }
+
+// Subjects of an Expectation that are no journeys.
+const (
+	SubjectRouters = "routers"
+	SubjectLogs    = "router logs"
+)

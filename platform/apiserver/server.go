@@ -49,7 +49,7 @@ const (
 type Config struct {
 	Name     string       // such as "apiserver-a"
 	Zone     string       // "a", "b" or "c"
-	Listener net.Listener // closed by the server
+	Listener net.Listener // closed by the server once it has started
 	// EtcdEndpoint returns the address (host:port) of etcd for one resource's
 	// connection; with ClientModern it may be several, separated by commas.
 	// It is called once for each resource.
@@ -87,6 +87,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	for _, kind := range registry.Kinds {
 		k, err := newKindServer(kind, cfg)
 		if err != nil {
+			stop()
 			return nil, errors.Join(fmt.Errorf("start API server %s: %w", cfg.Name, err), s.closeKinds())
 		}
 		s.kinds[kind.Resource] = k

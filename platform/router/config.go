@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,6 +19,9 @@ const DataPlaneRawCodec = "raw-codec"
 
 // DataPlanes lists the ways of moving bytes that this router knows.
 var DataPlanes = []string{DataPlaneRawCodec}
+
+// minRetryWindow is the shortest that is still counted in whole slots.
+const minRetryWindow = 100 * time.Millisecond
 
 // Waits a configuration does not state.
 const (
@@ -78,28 +82,11 @@ type Ejection struct {
 // against its table. An unknown key or name is an error that lists the valid
 // ones: an arm that silently lost a policy would be measured as another arm.
 func ParseConfig(data []byte) (Config, error) {
-	c := Config{
-		DataPlane:      DataPlaneRawCodec,
-		Strategy:       "p2c-ewma",
-		Parser:         "linkerd-2017",
-		WatchNull:      discovery.DropNull,
-		BindingTimeout: defaultBindingTimeout,
-	}
+	var c Config
 	if err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict()); err != nil {
 		return Config{}, fmt.Errorf("read the router's configuration: %w", err)
 	}
-	if c.BetterTableWait == nil {
-		var wait time.Duration
-		if c.Has("heartbeat") {
-			wait = defaultBetterTableWait
-		}
-		c.BetterTableWait = &wait
-	}
-	c.Retries = c.Retries.withDefaults()
-	if c.Ejection != nil {
-		e := c.Ejection.withDefaults()
-		c.Ejection = &e
-	}
+	c = c.withDefaults()
 	if err := c.validate(); err != nil {
 		return Config{}, fmt.Errorf("check the router's configuration: %w", err)
 	}
@@ -128,6 +115,9 @@ func (c Config) validate() error {
 		}
 	}
 	check("retries kind", c.Retries.Kind, balance.BudgetNames())
+	if c.Retries.Window < minRetryWindow {
+		errs = append(errs, fmt.Errorf("retries window %v is shorter than %v", c.Retries.Window, minRetryWindow))
+	}
 	if c.BindingTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("binding_timeout %v is not positive", c.BindingTimeout))
 	}
@@ -135,43 +125,40 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("better_table_wait %v is negative", *c.BetterTableWait))
 	}
 	if e := c.Ejection; e != nil {
-		for what, percent := range map[string]int{"max_percent": e.MaxPercent, "panic_percent": e.PanicPercent} {
-			if percent < 0 || percent > 100 {
-				errs = append(errs, fmt.Errorf("ejection %s %d is not a percentage", what, percent))
-			}
+		if min(e.MaxPercent, e.PanicPercent) < 0 || max(e.MaxPercent, e.PanicPercent) > 100 {
+			errs = append(errs, fmt.Errorf("ejection max_percent %d or panic_percent %d is not a percentage", e.MaxPercent, e.PanicPercent))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (r Retries) withDefaults() Retries {
-	if r.Kind == "" {
-		r.Kind = balance.BudgetNone
+// withDefaults fills in what was left out: the arm linkerd-2017 without
+// retries and ejection.
+func (c Config) withDefaults() Config {
+	c.DataPlane = cmp.Or(c.DataPlane, DataPlaneRawCodec)
+	c.Strategy = cmp.Or(c.Strategy, "p2c-ewma")
+	c.Parser = cmp.Or(c.Parser, "linkerd-2017")
+	c.WatchNull = cmp.Or(c.WatchNull, discovery.DropNull)
+	c.BindingTimeout = cmp.Or(c.BindingTimeout, defaultBindingTimeout)
+	if c.BetterTableWait == nil {
+		var wait time.Duration
+		if c.Has("heartbeat") {
+			wait = defaultBetterTableWait
+		}
+		c.BetterTableWait = &wait
 	}
-	if r.Max == 0 {
-		r.Max = balance.NaiveRetries
+	c.Retries.Kind = cmp.Or(c.Retries.Kind, balance.BudgetNone)
+	c.Retries.Max = cmp.Or(c.Retries.Max, balance.NaiveRetries)
+	c.Retries.Ratio = cmp.Or(c.Retries.Ratio, balance.BudgetRatio)
+	c.Retries.MinPerS = cmp.Or(c.Retries.MinPerS, balance.BudgetMinPerS)
+	c.Retries.Window = cmp.Or(c.Retries.Window, balance.BudgetWindow)
+	if c.Ejection != nil {
+		e := *c.Ejection
+		e.Consecutive = cmp.Or(e.Consecutive, balance.EjectAfter)
+		e.Base = cmp.Or(e.Base, balance.EjectBase)
+		e.Max = cmp.Or(e.Max, balance.EjectMax)
+		e.MaxPercent = cmp.Or(e.MaxPercent, balance.EjectMaxPercent)
+		c.Ejection = &e
 	}
-	if r.Ratio == 0 {
-		r.Ratio = balance.BudgetRatio
-	}
-	if r.MinPerS == 0 {
-		r.MinPerS = balance.BudgetMinPerS
-	}
-	if r.Window == 0 {
-		r.Window = balance.BudgetWindow
-	}
-	return r
-}
-
-func (e Ejection) withDefaults() Ejection {
-	if e.Consecutive == 0 {
-		e.Consecutive = balance.EjectAfter
-	}
-	if e.Base == 0 {
-		e.Base = balance.EjectBase
-	}
-	if e.Max == 0 {
-		e.Max = balance.EjectMax
-	}
-	return e
+	return c
 }

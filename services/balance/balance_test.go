@@ -69,8 +69,11 @@ func TestTheLedgerAnswers(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		dialer.Close()
-		toLedger.Close()
+		for _, d := range []*rpc.Dialer{dialer, toLedger} {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 		balance.Kill()
 		ledgers.Stop()
 		served.Wait()

@@ -19,8 +19,8 @@ func (s *service) Advise(ctx context.Context, req *bankv1.AdviseRequest) (*bankv
 	if payment.GetIdempotencyKey() == "" || !bank.Decided(req.GetResponseCode()) {
 		return nil, bank.Errorf(bank.Invalid, "an advice needs a payment's idempotency key and a decision")
 	}
-	i, prepaid, err := bank.ParseCard(payment.GetCardNumber())
-	if err != nil || prepaid {
+	i, ours := cardIndex(payment.GetCardNumber())
+	if !ours {
 		return nil, bank.Errorf(bank.Invalid, "advice for %s: not a current-account card", bank.MaskCard(payment.GetCardNumber()))
 	}
 	key := bank.AdviceKey(payment.GetIdempotencyKey())

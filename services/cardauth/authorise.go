@@ -20,8 +20,8 @@ func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (
 	if req.GetIdempotencyKey() == "" || req.GetAmountMinor() <= 0 {
 		return nil, bank.Errorf(bank.Invalid, "a payment needs an idempotency key and an amount above zero")
 	}
-	i, prepaid, err := bank.ParseCard(req.GetCardNumber())
-	if err != nil || prepaid {
+	i, ours := cardIndex(req.GetCardNumber())
+	if !ours {
 		return answer(bank.NoSuchCard), nil
 	}
 	code, err := s.decide(ctx, bank.CurrentAccount(i), spend{
@@ -34,6 +34,12 @@ func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (
 		return nil, bank.Wrap(err, "authorise %s", req.GetIdempotencyKey())
 	}
 	return answer(code), nil
+}
+
+// cardIndex says whose current-account card a number is, if it is one.
+func cardIndex(number string) (i int, ours bool) {
+	i, prepaid, err := bank.ParseCard(number)
+	return i, err == nil && !prepaid
 }
 
 func answer(code string) *bankv1.AuthoriseResponse {
@@ -115,8 +121,8 @@ func (s *service) Reverse(ctx context.Context, req *bankv1.ReverseRequest) (*ban
 	if key == "" {
 		return nil, bank.Errorf(bank.Invalid, "a reversal needs the idempotency key of its payment")
 	}
-	i, prepaid, err := bank.ParseCard(req.GetCardNumber())
-	if err != nil || prepaid {
+	i, ours := cardIndex(req.GetCardNumber())
+	if !ours {
 		return &bankv1.ReverseResponse{ResponseCode: bank.NoSuchCard}, nil
 	}
 	both, ctx := errgroup.WithContext(ctx)

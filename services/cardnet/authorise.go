@@ -24,19 +24,15 @@ func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (
 	if req.GetIdempotencyKey() == "" || req.GetAmountMinor() <= 0 {
 		return nil, bank.Errorf(bank.Invalid, "a payment needs an idempotency key and an amount above zero")
 	}
-	_, prepaid, err := bank.ParseCard(req.GetCardNumber())
-	if err != nil {
+	primary := s.processorOf(req.GetCardNumber())
+	if primary == nil {
 		return answer(bank.NoSuchCard, serviceName), nil
 	}
 	if !s.reversals.reserve() {
 		return answer(bank.SystemError, serviceName), nil
 	}
-	primary := s.cardauth
-	if prepaid {
-		primary = s.prepaid
-	}
 	a := attempt{request: req, primary: primary, isUndoing: s.reversals.isUndoing}
-	if !prepaid {
+	if primary != s.prepaid {
 		// Prepaid's balances are its own: stand-in knows nothing of them.
 		a.standIn = s.fallback.standIn()
 	}
@@ -49,6 +45,19 @@ func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (
 		})
 	}
 	return response, err
+}
+
+// processorOf is the primary for a card, by its BIN; nil when the number is no
+// card of ours.
+func (s *service) processorOf(cardNumber string) *processor {
+	switch _, prepaid, err := bank.ParseCard(cardNumber); {
+	case err != nil:
+		return nil
+	case prepaid:
+		return s.prepaid
+	default:
+		return s.cardauth
+	}
 }
 
 // attempt is one authorisation on its way through the processors.
@@ -150,13 +159,13 @@ func (s *service) Reverse(ctx context.Context, req *bankv1.ReverseRequest) (*ban
 	if key == "" {
 		return nil, bank.Errorf(bank.Invalid, "a reversal needs the idempotency key of its payment")
 	}
-	_, prepaid, err := bank.ParseCard(req.GetCardNumber())
-	if err != nil {
+	to := s.processorOf(req.GetCardNumber())
+	if to == nil {
 		return &bankv1.ReverseResponse{ResponseCode: bank.NoSuchCard}, nil
 	}
-	to, keys := s.cardauth, []string{key, bank.AdviceKey(key)}
-	if prepaid {
-		to, keys = s.prepaid, keys[:1]
+	keys := []string{key}
+	if to != s.prepaid {
+		keys = append(keys, bank.AdviceKey(key))
 	}
 	for _, k := range keys {
 		if err := reverse(ctx, to.client, k, req.GetCardNumber(), req.GetReason()); err != nil {

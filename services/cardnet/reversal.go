@@ -222,6 +222,8 @@ func (r *reversals) close(ctx context.Context) error {
 	// All places free: nothing is in progress and nothing pending.
 	err := r.places.Acquire(ctx, reversalsMax)
 	r.kill()
+	r.log.Info("reversals at the end", "acknowledged", r.counts.acknowledged.Load(), "late_approvals", r.counts.late.Load(),
+		"pending", r.counts.pending.Load(), "turned_away", r.counts.refused.Load())
 	if err != nil {
 		return fmt.Errorf("%d payments left unreversed: %w", r.counts.pending.Load(), err)
 	}

@@ -47,7 +47,8 @@ func TestGate(t *testing.T) {
 }
 
 func TestMessageID(t *testing.T) {
-	if messageID(inbound(1)) != messageID(inbound(1)) {
+	first, again := inbound(1), inbound(1)
+	if messageID(first) != messageID(again) {
 		t.Error("the same payment is two messages")
 	}
 	for name, change := range map[string]func(*bankv1.ReceiveInRequest){
@@ -58,7 +59,7 @@ func TestMessageID(t *testing.T) {
 	} {
 		other := inbound(1)
 		change(other)
-		if messageID(other) == messageID(inbound(1)) {
+		if messageID(other) == messageID(first) {
 			t.Errorf("another %s is the same message", name)
 		}
 	}

@@ -93,14 +93,11 @@ func check(req *bankv1.ReceiveInRequest) error {
 }
 
 // final says that trying again would end the same way: payments was asked, and
-// objects to the payment as it stands.
+// objects to the payment as it stands. Any other error is about the state of
+// things, which passes.
 func final(err error) bool {
-	switch bank.KindOf(err) {
-	case bank.Invalid, bank.Conflict, bank.NotFound, bank.Forbidden:
-		return true
-	default:
-		return false
-	}
+	kind := bank.KindOf(err)
+	return kind == bank.Invalid || kind == bank.Conflict
 }
 
 // payments is the service of that name, found through the node's router.

@@ -103,15 +103,17 @@ func (g *instance) Drain(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	if err := g.server.Shutdown(ctx); err != nil {
-		g.server.Close()
-		return fmt.Errorf("gateway: drain: %w", err)
+		return fmt.Errorf("gateway: drain: %w", errors.Join(err, g.server.Close()))
 	}
 	return nil
 }
 
 // Kill closes the listener and every connection at once.
 func (g *instance) Kill() {
-	g.server.Close() // Connections first: a request cut short must not answer.
+	// Connections first: a request cut short must not answer.
+	if err := g.server.Close(); err != nil {
+		g.log.Debug("close the listener", "err", err)
+	}
 	g.end()
 }
 

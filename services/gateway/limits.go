@@ -35,15 +35,18 @@ func (limits) MutateOperationContext(_ context.Context, op *graphql.OperationCon
 	case s.deferred:
 		// Answers go out in one piece, so nobody would collect the rest.
 		return gqlerror.Wrap(bank.Errorf(bank.Invalid, "@defer is not supported"))
+	case s.introspective:
+		return gqlerror.Wrap(bank.Errorf(bank.Invalid, "introspection is off; the schema is services/gateway/schema.graphqls"))
 	}
 	return nil
 }
 
 // shape is how much a selection asks for.
 type shape struct {
-	depth    int // Levels, of fields and of fragments.
-	fields   int // Fragments expanded; counts no further than maxFields + 1.
-	deferred bool
+	depth         int // Levels, of fields and of fragments.
+	fields        int // Fragments expanded; counts no further than maxFields + 1.
+	deferred      bool
+	introspective bool
 }
 
 // measurer measures each fragment once, however often it is spread: expanded,
@@ -61,6 +64,7 @@ func (m *measurer) selection(set ast.SelectionSet) shape {
 		case *ast.Field:
 			s = m.selection(one.SelectionSet)
 			s.fields++
+			s.introspective = s.introspective || one.Name == "__schema" || one.Name == "__type"
 		case *ast.InlineFragment:
 			s = m.selection(one.SelectionSet)
 			s.deferred = s.deferred || one.Directives.ForName("defer") != nil
@@ -71,6 +75,7 @@ func (m *measurer) selection(set ast.SelectionSet) shape {
 		all.depth = max(all.depth, s.depth+1)
 		all.fields = min(all.fields+s.fields, maxFields+1)
 		all.deferred = all.deferred || s.deferred
+		all.introspective = all.introspective || s.introspective
 	}
 	return all
 }

@@ -78,7 +78,11 @@ func TestOneRequestTooManyIsToldSo(t *testing.T) {
 		return balance(ctx, r)
 	}
 	dialer := rpc.NewDialer(rpc.DialerConfig{RouterAddr: serveAll(t, bankOf), Service: "gateway", Instance: "gateway-v1-1-a1"})
-	defer dialer.Close()
+	t.Cleanup(func() {
+		if err := dialer.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	narrow := newEndpoint(backends{dialer}, "gateway-v1-1-a1", slog.New(slog.DiscardHandler))
 	narrow.slots = make(chan struct{}, 1)
 	server := httptest.NewServer(narrow)
@@ -139,6 +143,23 @@ func TestDrainFinishesWhatItHasBegun(t *testing.T) {
 	}
 	if err := <-g.served; err != nil {
 		t.Errorf("serve: %v", err)
+	}
+}
+
+func TestItSpeaksHTTP2InTheClear(t *testing.T) {
+	g := start(t, serveAll(t, wholeBank()))
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Post(g.url+"/graphql", "application/json",
+		strings.NewReader(`{"query":"{ account(customerId: \"c00042\") { balance { balanceMinor } } }"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); err != nil || response.ProtoMajor != 2 || !bytes.Contains(body, []byte("9007199254740993")) {
+		t.Errorf("%s: %s, %v", response.Proto, body, err)
 	}
 }
 

@@ -27,8 +27,9 @@ const (
 		balance { balanceMinor availableMinor }
 		feed { sequence at amountMinor reference kind }
 		card { numberMasked state dailyLimitRemainingMinor } } }`
-	payOut     = `mutation($input: PayInput!) { pay(input: $input) { status declineReason } }`
-	freezeCard = `mutation($input: FreezeCardInput!) { freezeCard(input: $input) { numberMasked state dailyLimitRemainingMinor } }`
+	payOut       = `mutation($input: PayInput!) { pay(input: $input) { status declineReason } }`
+	unfreezeCard = `mutation($input: UnfreezeCardInput!) { unfreezeCard(input: $input) { state } }`
+	freezeCard   = `mutation($input: FreezeCardInput!) { freezeCard(input: $input) { numberMasked state dailyLimitRemainingMinor } }`
 )
 
 // wholeBank answers everything, for customer c00042.
@@ -88,8 +89,7 @@ func TestShapes(t *testing.T) {
 		{"pay_literal_beyond_64_bits", `mutation { pay(input: { idempotencyKey: "k1", customerId: "c00042", toSortCode: "040004",
 			toAccountNumber: "12345678", amountMinor: 9223372036854775808, reference: "Rent" }) { status } }`, nil},
 		{"freeze", freezeCard, map[string]any{"input": map[string]any{"idempotencyKey": "k2", "customerId": "c00042"}}},
-		{"unfreeze", `mutation($input: UnfreezeCardInput!) { unfreezeCard(input: $input) { state } }`,
-			map[string]any{"input": map[string]any{"idempotencyKey": "k3", "customerId": "c00042"}}},
+		{"unfreeze", unfreezeCard, map[string]any{"input": map[string]any{"idempotencyKey": "k3", "customerId": "c00042"}}},
 		{"no_such_customer", appRefresh, map[string]any{"id": "c99999"}},
 		{"feed_of_nothing", `{ account(customerId: "c00042") { feed(limit: 0) { sequence } } }`, nil},
 		{"no_such_field", `{ account(customerId: "c00042") { overdraft } }`, nil},

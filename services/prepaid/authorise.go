@@ -28,8 +28,8 @@ func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (
 	if key == "" || req.GetAmountMinor() <= 0 {
 		return nil, bank.Errorf(bank.Invalid, "a payment needs an idempotency key and an amount above zero")
 	}
-	i, prepaid, err := bank.ParseCard(req.GetCardNumber())
-	if err != nil || !prepaid {
+	i, ours := cardIndex(req.GetCardNumber())
+	if !ours {
 		return answer(bank.NoSuchCard), nil
 	}
 	hold := &bookv1.Operation{
@@ -70,6 +70,12 @@ func (s *service) reversed(ctx context.Context, hold *bookv1.Operation) (bool, e
 	return result.Refusal == bookv1.Refusal_REFUSAL_RELEASED, err
 }
 
+// cardIndex says whose prepaid card a number is, if it is one.
+func cardIndex(number string) (i int, ours bool) {
+	i, prepaid, err := bank.ParseCard(number)
+	return i, err == nil && prepaid
+}
+
 func answer(code string) *bankv1.AuthoriseResponse {
 	return &bankv1.AuthoriseResponse{ResponseCode: code, DecidedBy: serviceName}
 }
@@ -81,11 +87,11 @@ func (s *service) Reverse(ctx context.Context, req *bankv1.ReverseRequest) (*ban
 	if key == "" {
 		return nil, bank.Errorf(bank.Invalid, "a reversal needs the idempotency key of its payment")
 	}
-	i, prepaid, err := bank.ParseCard(req.GetCardNumber())
-	if err != nil || !prepaid {
+	i, ours := cardIndex(req.GetCardNumber())
+	if !ours {
 		return &bankv1.ReverseResponse{ResponseCode: bank.NoSuchCard}, nil
 	}
-	_, err = s.store.Apply(ctx, &bookv1.Operation{
+	_, err := s.store.Apply(ctx, &bookv1.Operation{
 		Key:          bank.ReversalKey(key),
 		Kind:         bookv1.OperationKind_OPERATION_KIND_RELEASE,
 		DebitAccount: bank.PrepaidAccount(i),

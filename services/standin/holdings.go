@@ -160,12 +160,15 @@ func (h *holdings) look(after map[string]account, id string) (account, bool) {
 // advice has arrived in the ledger, or its hold was released, before or after.
 func (h *holdings) settle(e *bookv1.Entry, changes write, after map[string]account) error {
 	op := e.GetOperation()
-	holdKey, reversed := op.GetHoldKey(), false
+	var (
+		holdKey  string
+		reversed bool
+	)
 	switch op.GetKind() {
 	case bookv1.OperationKind_OPERATION_KIND_ADVICE:
 		holdKey, reversed = op.GetKey(), e.GetRefusal() == bookv1.Refusal_REFUSAL_RELEASED
 	case bookv1.OperationKind_OPERATION_KIND_RELEASE:
-		reversed = true
+		holdKey, reversed = op.GetHoldKey(), true
 	default:
 		return nil
 	}

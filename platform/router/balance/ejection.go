@@ -4,12 +4,13 @@ import "time"
 
 // Constants of outlier ejection: Envoy's outlier_detection defaults
 // (consecutive_5xx 5, base_ejection_time 30 s, max_ejection_time 300 s,
-// interval 10 s).
+// max_ejection_percent 10, interval 10 s).
 const (
-	EjectAfter    = 5
-	EjectBase     = 30 * time.Second
-	EjectMax      = 300 * time.Second
-	ejectForgives = 10 * time.Second
+	EjectAfter      = 5
+	EjectBase       = 30 * time.Second
+	EjectMax        = 300 * time.Second
+	EjectMaxPercent = 10
+	ejectForgives   = 10 * time.Second
 )
 
 // EjectionConfig is what an arm chooses. An endpoint is ejected after

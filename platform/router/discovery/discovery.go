@@ -8,7 +8,7 @@
 // discovery misbehaves), both values in explicit tables. The shell (Runner)
 // carries out the effects on Sources: API servers, and etcd itself.
 //
-// Read testdata/*.txt for the algorithm: each script tells one story.
+// Read testdata/scripts for the algorithm: each script tells one story.
 package discovery
 
 import (

@@ -15,11 +15,11 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// The scripts in testdata each tell one story. Their prose is the
+// The scripts in testdata/scripts each tell one story. Their prose is the
 // documentation of the algorithm; what stands under ---- is what the core
 // wants done. Regenerate with -rewrite and read the diff.
 func TestScripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, path string) {
 		s := &script{t: t}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			run, ok := scriptCommands[d.Cmd]

@@ -925,11 +925,13 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\x16CARD_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11CARD_STATE_ACTIVE\x10\x01\x12\x15\n" +
 	"\x11CARD_STATE_FROZEN\x10\x02\x12\x16\n" +
-	"\x12CARD_STATE_EXPIRED\x10\x032\xdc\x01\n" +
+	"\x12CARD_STATE_EXPIRED\x10\x032\xa3\x02\n" +
 	"\x0eCardNetService\x12B\n" +
 	"\tAuthorise\x12\x19.bank.v1.AuthoriseRequest\x1a\x1a.bank.v1.AuthoriseResponse\x12<\n" +
 	"\aReverse\x12\x17.bank.v1.ReverseRequest\x1a\x18.bank.v1.ReverseResponse\x12H\n" +
-	"\vSetFallback\x12\x1b.bank.v1.SetFallbackRequest\x1a\x1c.bank.v1.SetFallbackResponse2\xd9\x02\n" +
+	"\vSetFallback\x12\x1b.bank.v1.SetFallbackRequest\x1a\x1c.bank.v1.SetFallbackResponse\x12E\n" +
+	"\n" +
+	"GetBacklog\x12\x1a.bank.v1.GetBacklogRequest\x1a\x1b.bank.v1.GetBacklogResponse2\xd9\x02\n" +
 	"\x0fCardAuthService\x12B\n" +
 	"\tAuthorise\x12\x19.bank.v1.AuthoriseRequest\x1a\x1a.bank.v1.AuthoriseResponse\x12<\n" +
 	"\aReverse\x12\x17.bank.v1.ReverseRequest\x1a\x18.bank.v1.ReverseResponse\x129\n" +
@@ -989,29 +991,31 @@ var file_bank_v1_card_proto_depIdxs = []int32{
 	2,  // 8: bank.v1.CardNetService.Authorise:input_type -> bank.v1.AuthoriseRequest
 	4,  // 9: bank.v1.CardNetService.Reverse:input_type -> bank.v1.ReverseRequest
 	12, // 10: bank.v1.CardNetService.SetFallback:input_type -> bank.v1.SetFallbackRequest
-	2,  // 11: bank.v1.CardAuthService.Authorise:input_type -> bank.v1.AuthoriseRequest
-	4,  // 12: bank.v1.CardAuthService.Reverse:input_type -> bank.v1.ReverseRequest
-	6,  // 13: bank.v1.CardAuthService.Advise:input_type -> bank.v1.AdviseRequest
-	8,  // 14: bank.v1.CardAuthService.GetCard:input_type -> bank.v1.GetCardRequest
-	10, // 15: bank.v1.CardAuthService.SetCardState:input_type -> bank.v1.SetCardStateRequest
-	2,  // 16: bank.v1.PrepaidService.Authorise:input_type -> bank.v1.AuthoriseRequest
-	4,  // 17: bank.v1.PrepaidService.Reverse:input_type -> bank.v1.ReverseRequest
-	2,  // 18: bank.v1.StandInService.Authorise:input_type -> bank.v1.AuthoriseRequest
-	14, // 19: bank.v1.StandInService.GetBacklog:input_type -> bank.v1.GetBacklogRequest
-	3,  // 20: bank.v1.CardNetService.Authorise:output_type -> bank.v1.AuthoriseResponse
-	5,  // 21: bank.v1.CardNetService.Reverse:output_type -> bank.v1.ReverseResponse
-	13, // 22: bank.v1.CardNetService.SetFallback:output_type -> bank.v1.SetFallbackResponse
-	3,  // 23: bank.v1.CardAuthService.Authorise:output_type -> bank.v1.AuthoriseResponse
-	5,  // 24: bank.v1.CardAuthService.Reverse:output_type -> bank.v1.ReverseResponse
-	7,  // 25: bank.v1.CardAuthService.Advise:output_type -> bank.v1.AdviseResponse
-	9,  // 26: bank.v1.CardAuthService.GetCard:output_type -> bank.v1.GetCardResponse
-	11, // 27: bank.v1.CardAuthService.SetCardState:output_type -> bank.v1.SetCardStateResponse
-	3,  // 28: bank.v1.PrepaidService.Authorise:output_type -> bank.v1.AuthoriseResponse
-	5,  // 29: bank.v1.PrepaidService.Reverse:output_type -> bank.v1.ReverseResponse
-	3,  // 30: bank.v1.StandInService.Authorise:output_type -> bank.v1.AuthoriseResponse
-	15, // 31: bank.v1.StandInService.GetBacklog:output_type -> bank.v1.GetBacklogResponse
-	20, // [20:32] is the sub-list for method output_type
-	8,  // [8:20] is the sub-list for method input_type
+	14, // 11: bank.v1.CardNetService.GetBacklog:input_type -> bank.v1.GetBacklogRequest
+	2,  // 12: bank.v1.CardAuthService.Authorise:input_type -> bank.v1.AuthoriseRequest
+	4,  // 13: bank.v1.CardAuthService.Reverse:input_type -> bank.v1.ReverseRequest
+	6,  // 14: bank.v1.CardAuthService.Advise:input_type -> bank.v1.AdviseRequest
+	8,  // 15: bank.v1.CardAuthService.GetCard:input_type -> bank.v1.GetCardRequest
+	10, // 16: bank.v1.CardAuthService.SetCardState:input_type -> bank.v1.SetCardStateRequest
+	2,  // 17: bank.v1.PrepaidService.Authorise:input_type -> bank.v1.AuthoriseRequest
+	4,  // 18: bank.v1.PrepaidService.Reverse:input_type -> bank.v1.ReverseRequest
+	2,  // 19: bank.v1.StandInService.Authorise:input_type -> bank.v1.AuthoriseRequest
+	14, // 20: bank.v1.StandInService.GetBacklog:input_type -> bank.v1.GetBacklogRequest
+	3,  // 21: bank.v1.CardNetService.Authorise:output_type -> bank.v1.AuthoriseResponse
+	5,  // 22: bank.v1.CardNetService.Reverse:output_type -> bank.v1.ReverseResponse
+	13, // 23: bank.v1.CardNetService.SetFallback:output_type -> bank.v1.SetFallbackResponse
+	15, // 24: bank.v1.CardNetService.GetBacklog:output_type -> bank.v1.GetBacklogResponse
+	3,  // 25: bank.v1.CardAuthService.Authorise:output_type -> bank.v1.AuthoriseResponse
+	5,  // 26: bank.v1.CardAuthService.Reverse:output_type -> bank.v1.ReverseResponse
+	7,  // 27: bank.v1.CardAuthService.Advise:output_type -> bank.v1.AdviseResponse
+	9,  // 28: bank.v1.CardAuthService.GetCard:output_type -> bank.v1.GetCardResponse
+	11, // 29: bank.v1.CardAuthService.SetCardState:output_type -> bank.v1.SetCardStateResponse
+	3,  // 30: bank.v1.PrepaidService.Authorise:output_type -> bank.v1.AuthoriseResponse
+	5,  // 31: bank.v1.PrepaidService.Reverse:output_type -> bank.v1.ReverseResponse
+	3,  // 32: bank.v1.StandInService.Authorise:output_type -> bank.v1.AuthoriseResponse
+	15, // 33: bank.v1.StandInService.GetBacklog:output_type -> bank.v1.GetBacklogResponse
+	21, // [21:34] is the sub-list for method output_type
+	8,  // [8:21] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name

@@ -25,6 +25,7 @@ const (
 	CardNetService_Authorise_FullMethodName   = "/bank.v1.CardNetService/Authorise"
 	CardNetService_Reverse_FullMethodName     = "/bank.v1.CardNetService/Reverse"
 	CardNetService_SetFallback_FullMethodName = "/bank.v1.CardNetService/SetFallback"
+	CardNetService_GetBacklog_FullMethodName  = "/bank.v1.CardNetService/GetBacklog"
 )
 
 // CardNetServiceClient is the client API for CardNetService service.
@@ -40,6 +41,8 @@ type CardNetServiceClient interface {
 	Reverse(ctx context.Context, in *ReverseRequest, opts ...grpc.CallOption) (*ReverseResponse, error)
 	// SetFallback is for operators: it switches stand-in processing on or off.
 	SetFallback(ctx context.Context, in *SetFallbackRequest, opts ...grpc.CallOption) (*SetFallbackResponse, error)
+	// GetBacklog says how many reversals no processor has acknowledged yet.
+	GetBacklog(ctx context.Context, in *GetBacklogRequest, opts ...grpc.CallOption) (*GetBacklogResponse, error)
 }
 
 type cardNetServiceClient struct {
@@ -80,6 +83,16 @@ func (c *cardNetServiceClient) SetFallback(ctx context.Context, in *SetFallbackR
 	return out, nil
 }
 
+func (c *cardNetServiceClient) GetBacklog(ctx context.Context, in *GetBacklogRequest, opts ...grpc.CallOption) (*GetBacklogResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetBacklogResponse)
+	err := c.cc.Invoke(ctx, CardNetService_GetBacklog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CardNetServiceServer is the server API for CardNetService service.
 // All implementations must embed UnimplementedCardNetServiceServer
 // for forward compatibility.
@@ -93,6 +106,8 @@ type CardNetServiceServer interface {
 	Reverse(context.Context, *ReverseRequest) (*ReverseResponse, error)
 	// SetFallback is for operators: it switches stand-in processing on or off.
 	SetFallback(context.Context, *SetFallbackRequest) (*SetFallbackResponse, error)
+	// GetBacklog says how many reversals no processor has acknowledged yet.
+	GetBacklog(context.Context, *GetBacklogRequest) (*GetBacklogResponse, error)
 	mustEmbedUnimplementedCardNetServiceServer()
 }
 
@@ -111,6 +126,9 @@ func (UnimplementedCardNetServiceServer) Reverse(context.Context, *ReverseReques
 }
 func (UnimplementedCardNetServiceServer) SetFallback(context.Context, *SetFallbackRequest) (*SetFallbackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetFallback not implemented")
+}
+func (UnimplementedCardNetServiceServer) GetBacklog(context.Context, *GetBacklogRequest) (*GetBacklogResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetBacklog not implemented")
 }
 func (UnimplementedCardNetServiceServer) mustEmbedUnimplementedCardNetServiceServer() {}
 func (UnimplementedCardNetServiceServer) testEmbeddedByValue()                        {}
@@ -187,6 +205,24 @@ func _CardNetService_SetFallback_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CardNetService_GetBacklog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetBacklogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CardNetServiceServer).GetBacklog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CardNetService_GetBacklog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CardNetServiceServer).GetBacklog(ctx, req.(*GetBacklogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CardNetService_ServiceDesc is the grpc.ServiceDesc for CardNetService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -205,6 +241,10 @@ var CardNetService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetFallback",
 			Handler:    _CardNetService_SetFallback_Handler,
+		},
+		{
+			MethodName: "GetBacklog",
+			Handler:    _CardNetService_GetBacklog_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

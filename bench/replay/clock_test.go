@@ -1,0 +1,77 @@
+package replay
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"breakbank/bench/result"
+	"breakbank/bench/scenario"
+)
+
+// TestClockStandsStill: while routers recover the incident's clock stops, and
+// what is due later is due that much later in real time.
+func TestClockStandsStill(t *testing.T) {
+	zero := time.Date(2017, time.October, 27, 12, 0, 0, 0, time.UTC)
+	at := func(s float64) time.Time { return zero.Add(durationS(s)) }
+	c := newClock(&scenario.Plan{Pace: 60, ClockStart: 13*time.Hour + 55*time.Minute}, zero)
+	c.say("the day before")
+	if text, minutes := c.show(at(1)); text != "the day before" || minutes != nil {
+		t.Errorf("before the start the clock shows %q, %v", text, minutes)
+	}
+	c.start(at(10))
+	expect := func(s float64, want string) {
+		t.Helper()
+		if got, _ := c.show(at(s)); got != want {
+			t.Errorf("%v s: the clock shows %s, want %s", s, got, want)
+		}
+	}
+	expect(25, "14:10:00")
+	c.stand(at(30))
+	expect(30, "14:15:00")
+	expect(37, "14:15:00")
+	c.run(at(38))
+	expect(38, "14:15:00")
+	expect(39.5, "14:16:30")
+	if got, want := c.due(30*time.Second), at(48); !got.Equal(want) {
+		t.Errorf("30 s after the start is due at %v, want %v", got, want)
+	}
+}
+
+// slow does not return from its first event until it is let go.
+type slow struct {
+	begun, release chan struct{}
+	once           sync.Once
+	last           string
+	told           int
+}
+
+func (s *slow) Event(e result.Event) {
+	s.once.Do(func() {
+		close(s.begun)
+		<-s.release
+	})
+	s.told++
+	s.last = e.ID
+}
+
+func (s *slow) Second(result.Second) {}
+
+// TestSlowObserver: an observer that stands still neither stops the run nor
+// misses the newest news.
+func TestSlowObserver(t *testing.T) {
+	s := &slow{begun: make(chan struct{}), release: make(chan struct{})}
+	telling := tell(s)
+	event := func(id string) { telling.news(func(o Observer) { o.Event(result.Event{ID: id}) }) }
+	event("first")
+	<-s.begun
+	for range 3 * observerQueue {
+		event("middle")
+	}
+	event("last")
+	close(s.release)
+	telling.close()
+	if s.last != "last" || s.told != 1+observerQueue {
+		t.Errorf("told of %d events, the last %q; want %d and the last", s.told, s.last, 1+observerQueue)
+	}
+}
