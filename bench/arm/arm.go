@@ -158,13 +158,16 @@ func (a *Arm) FallbackFromStart() bool {
 func (a *Arm) Illustrative(pace float64, names []string, phases map[string]time.Duration) []string {
 	reasons := []string{}
 	for _, c := range a.Constants {
+		var exceeded []string
 		for _, phase := range names {
 			length, known := phases[phase]
-			if !known || c.Value <= length || c.ActsIn != nil && !slices.Contains(c.ActsIn, phase) {
-				continue
+			if known && c.Value > length && (c.ActsIn == nil || slices.Contains(c.ActsIn, phase)) {
+				exceeded = append(exceeded, fmt.Sprintf("%s (%v)", phase, scale(length, pace)))
 			}
-			reasons = append(reasons, fmt.Sprintf("%s %v × pace %g = %v exceeds phase %s, %v of the script",
-				c.Name, c.Value, pace, scale(c.Value, pace), phase, scale(length, pace)))
+		}
+		if len(exceeded) > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s %v × pace %g = %v exceeds %s",
+				c.Name, c.Value, pace, scale(c.Value, pace), strings.Join(exceeded, ", ")))
 		}
 	}
 	return reasons

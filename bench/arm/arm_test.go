@@ -90,8 +90,8 @@ func TestIllustrativeNamesConstantAndPhase(t *testing.T) {
 	}}
 	phases := map[string]time.Duration{"short": 2 * time.Second, "long": 20 * time.Second}
 	got := strings.Join(a.Illustrative(60, []string{"short", "long"}, phases), "\n")
-	want := "binding_timeout 10s × pace 60 = 10m0s exceeds phase short, 2m0s of the script\n" +
-		"everywhere 3s × pace 60 = 3m0s exceeds phase short, 2m0s of the script"
+	want := "binding_timeout 10s × pace 60 = 10m0s exceeds short (2m0s)\n" +
+		"everywhere 3s × pace 60 = 3m0s exceeds short (2m0s)"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

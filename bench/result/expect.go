@@ -88,9 +88,10 @@ func (e Expect) holds(r *loadgen.Record) bool {
 // e^10 runs.
 const expectedMin = 10
 
-// CheckExpectations holds a run against a table. A row for a journey of which
-// nothing was decided is not seen, unless the phase was too short to hold any;
-// then, as for a phase that the run does not have, the row is left out.
+// CheckExpectations holds a run against a table. Where nothing of a kind was
+// decided though it was begun, all of them hung: no share was good. Rows for
+// phases that the run does not have, or that were too short to hold any of the
+// kind, are left out.
 func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) []Expectation {
 	checks := []Expectation{}
 	for _, e := range table {
@@ -100,11 +101,15 @@ func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) [
 		}
 		var counts [loadgen.JourneyCount]Counts
 		var all int64
+		begun := [loadgen.JourneyCount]int{}
 		for k := range records {
 			r := &records[k]
 			if spanAt(spans, doneS(r)) == i && e.holds(r) {
 				counts[r.Journey].Add(r.Outcome)
 				all++
+			}
+			if spanAt(spans, intendedS(r)) == i && e.holds(r) {
+				begun[r.Journey]++
 			}
 		}
 		for j := range loadgen.Journey(loadgen.JourneyCount) {
@@ -112,23 +117,25 @@ func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) [
 				continue
 			}
 			tooShort := all*int64(loadgen.Journeys[j].SharePercent) < expectedMin*100
-			if counts[j].Offered > 0 || !tooShort {
-				checks = append(checks, e.check(j, counts[j]))
+			if counts[j].Offered > 0 || hung(begun[j], spans[i]) || !tooShort {
+				checks = append(checks, e.check(j, counts[j], hung(begun[j], spans[i])))
 			}
 		}
 	}
 	return checks
 }
 
-func (e Expect) check(j loadgen.Journey, c Counts) Expectation {
+// check judges a journey by what was decided, or, where nothing was, by whether
+// all of it hung.
+func (e Expect) check(j loadgen.Journey, c Counts, hung bool) Expectation {
 	share := e.share(c)
 	slack := 0.0
 	// "None" means none, however few there were.
-	if c.Offered < windowJourneys && !(e.Low <= 0 && e.High <= 0) {
-		slack = forgiven / max(float64(c.Offered), 1)
+	if c.Offered > 0 && c.Offered < windowJourneys && !(e.Low <= 0 && e.High <= 0) {
+		slack = forgiven / float64(c.Offered)
 	}
 	return Expectation{
 		Phase: e.Phase, Journey: j.String(), Expected: e.words(), Observed: share, Offered: c.Offered,
-		Seen: c.Offered > 0 && share >= e.Low-slack && share <= e.High+slack,
+		Seen: (c.Offered > 0 || hung && e.Measure != ShareLost) && share >= e.Low-slack && share <= e.High+slack,
 	}
 }

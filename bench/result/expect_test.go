@@ -129,3 +129,30 @@ func TestCheckRouters(t *testing.T) {
 		t.Errorf("%+v; want the first seen, the second not, the third left out", got)
 	}
 }
+
+// TestExpectationsOfHungJourneys: a phase in which nothing of a kind is decided
+// shows that nothing was good, if enough of it was begun, and nothing else.
+func TestExpectationsOfHungJourneys(t *testing.T) {
+	hanging := steady(loadgen.AppRefresh, 0, 10, 20, always(loadgen.Failed))
+	for i := range hanging {
+		hanging[i].DoneNs += 10e9
+	}
+	spans := spansOf(phaseTotalOutage, phaseRecovered)
+	apps := []loadgen.Journey{loadgen.AppRefresh}
+	for _, c := range []struct {
+		row  Expect
+		seen bool
+	}{
+		{Expect{Phase: phaseTotalOutage, Journeys: apps, Measure: ShareGood, High: 0.05}, true},
+		{Expect{Phase: phaseTotalOutage, Journeys: apps, Measure: ShareGood, Low: 0.99, High: 1}, false},
+		{Expect{Phase: phaseTotalOutage, Journeys: apps, Measure: ShareLost}, false},
+	} {
+		if got := CheckExpectations([]Expect{c.row}, hanging, spans); len(got) != 1 || got[0].Seen != c.seen {
+			t.Errorf("%+v, want seen %v", got, c.seen)
+		}
+	}
+	im := MeasureImpact(Run{Records: hanging, Spans: spans, Seconds: Seconds(hanging, 20), Pace: 60, EndS: 20})
+	if im.FullOutageS != 20 {
+		t.Errorf("%v s of outage, want 20: 10 in which all hang, 10 in which all fail", im.FullOutageS)
+	}
+}

@@ -48,8 +48,9 @@ type Impact struct {
 	WrongDeclines  int64 `json:"wrong_declines"`
 	LateReversals  int64 `json:"late_reversals"`
 
-	// RetryAmplification is attempts per request over all routers, 1 without
-	// retries, 0 where no router counted a request.
+	// RetryAmplification is attempts per request over all routers: 1 without
+	// retries, less where requests found no instance to attempt, 0 where no
+	// router counted a request.
 	RetryAmplification float64   `json:"retry_amplification"`
 	Staleness          Staleness `json:"staleness"`
 	Backlog            Backlog   `json:"backlog"`

@@ -75,8 +75,8 @@ func levelOf(share float64) level {
 // outage is a stretch in which the same journeys were out in the same way.
 type outage struct {
 	FromS, ToS float64
-	// good and answered hold each journey's level; a journey without a single
-	// record in the phase is not judged and absent.
+	// good and answered hold each journey's level; a journey of which too few
+	// were under way in the phase to be judged is absent.
 	good, answered map[loadgen.Journey]level
 }
 
@@ -84,9 +84,11 @@ type outage struct {
 // the order of decision. The stretches are in order and cover all spans.
 func outagesOf(records []loadgen.Record, spans []Span) []outage {
 	byCell := make(map[cell][]loadgen.Record)
+	begun := make(map[cell]int)
 	for i := range records {
 		at := cell{spanAt(spans, doneS(&records[i])), records[i].Journey}
 		byCell[at] = append(byCell[at], records[i])
+		begun[cell{spanAt(spans, intendedS(&records[i])), records[i].Journey}]++
 	}
 	var outages []outage
 	for i, span := range spans {
@@ -94,7 +96,7 @@ func outagesOf(records []loadgen.Record, spans []Span) []outage {
 		cuts := []float64{span.FromS, span.ToS}
 		for j := range loadgen.Journey(loadgen.JourneyCount) {
 			mine := byCell[cell{i, j}]
-			if len(mine) == 0 {
+			if len(mine) == 0 && !hung(begun[cell{i, j}], span) {
 				continue
 			}
 			windows[j] = windowsOf(mine, span)
@@ -109,6 +111,12 @@ func outagesOf(records []loadgen.Record, spans []Span) []outage {
 		}
 	}
 	return outages
+}
+
+// hung says whether a phase in which none of a kind was decided, though so many
+// were begun, means that all of them hung, and not that the phase was short.
+func hung(begun int, span Span) bool {
+	return begun >= expectedMin && span.ToS-span.FromS >= windowStepS
 }
 
 type cell struct {

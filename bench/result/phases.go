@@ -93,3 +93,5 @@ func spanAt(spans []Span, s float64) int {
 }
 
 func doneS(r *loadgen.Record) float64 { return float64(r.DoneNs) / 1e9 }
+
+func intendedS(r *loadgen.Record) float64 { return float64(r.IntendedNs) / 1e9 }

@@ -17,11 +17,11 @@ const endpointsResource = "endpoints"
 const endpointsListLimit = 2 * time.Second
 
 // endpointsRecords names the Services that have a record of endpoints; none
-// when the registry cannot be read.
+// when the registry cannot be read, and so not be written either.
 func endpointsRecords(v Victims) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), endpointsListLimit)
 	defer cancel()
-	raws, _, err := v.Store().ListRaw(ctx, endpointsResource, registry.ReadOptions{Serializable: true})
+	raws, _, err := v.Store().ListRaw(ctx, endpointsResource, registry.ReadOptions{})
 	if err != nil {
 		return nil
 	}

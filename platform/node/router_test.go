@@ -113,7 +113,7 @@ func (b *bench) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); b.keeper.run(ctx) }()
-	b.t.Cleanup(func() { cancel(); <-done; b.socket.Close() })
+	b.t.Cleanup(func() { cancel(); <-done; _ = b.socket.Close() })
 }
 
 func (b *bench) serveConfig(w http.ResponseWriter, r *http.Request) {

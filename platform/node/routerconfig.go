@@ -146,7 +146,7 @@ func replaceFile(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(next.Name()) // Fails once it is renamed, as it should.
+	defer func() { _ = os.Remove(next.Name()) }() // Fails once it is renamed, as it should.
 	if _, err = next.Write(content); err == nil {
 		err = next.Sync()
 	}

@@ -56,7 +56,7 @@ type runningRouter struct {
 
 // kill ends a router and whatever it still accepts.
 func (r *runningRouter) kill() {
-	r.lease.Close()
+	r.lease.release()
 	r.Kill()
 }
 
@@ -152,7 +152,7 @@ func (k *routerKeeper) launch(ctx context.Context) (*runningRouter, error) {
 	lease := k.socket.Lease()
 	made, err := k.make(config, lease)
 	if err != nil {
-		lease.Close()
+		lease.release()
 		return nil, err
 	}
 	return &runningRouter{Router: made, lease: lease, makeBeforeBreak: hasPolicy(config, policyMakeBeforeBreak)}, nil

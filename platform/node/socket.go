@@ -58,7 +58,7 @@ func (s *Socket) Close() error {
 		serving := slices.Clone(s.serving)
 		s.mu.Unlock()
 		for _, l := range serving {
-			l.Close()
+			l.release()
 		}
 	})
 	s.work.Wait()
@@ -184,17 +184,21 @@ func (l *Lease) Accept() (net.Conn, error) {
 
 // Close gives the lease back. It may be called more than once.
 func (l *Lease) Close() error {
+	l.release()
+	return nil
+}
+
+func (l *Lease) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.done {
-		return nil
+		return
 	}
 	l.done = true
 	close(l.closed)
 	l.socket.change(func(serving []*Lease) []*Lease {
 		return slices.DeleteFunc(serving, func(other *Lease) bool { return other == l })
 	})
-	return nil
 }
 
 // Addr is the socket's address.

@@ -65,7 +65,7 @@ func greeting(t *testing.T, conn net.Conn) string {
 func TestSocketKeepsConnectionsWaitingForALease(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	s := NewSocket(listen(t))
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	early := dial(t, s.Addr())
 	lease := s.Lease()
 	done := greet(lease, "first")
@@ -73,7 +73,7 @@ func TestSocketKeepsConnectionsWaitingForALease(t *testing.T) {
 	if said := greeting(t, early); said != "first" {
 		t.Errorf("the connection that waited was told %q", said)
 	}
-	lease.Close()
+	lease.release()
 	<-done
 	late := dial(t, s.Addr())
 	if err := late.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
@@ -92,14 +92,14 @@ func TestSocketKeepsConnectionsWaitingForALease(t *testing.T) {
 	if said := greeting(t, late); said != "second" {
 		t.Errorf("the connection that waited was told %q", said)
 	}
-	lease.Close()
+	lease.release()
 	<-done
 }
 
 func TestSocketGoesToWhoTookOverLast(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	s := NewSocket(listen(t))
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	var done []chan struct{}
 	lease := func(name string) *Lease {
 		l := s.Lease()
@@ -117,12 +117,12 @@ func TestSocketGoesToWhoTookOverLast(t *testing.T) {
 	expect("old")
 	failed.TakeOver()
 	expect("failed")
-	failed.Close() // It did not get ready: the one before goes on.
+	failed.release() // It did not get ready: the one before goes on.
 	expect("old")
 	next.TakeOver()
 	expect("next")
 	expect("next")
-	old.Close()
+	old.release()
 	expect("next")
 	if err := s.Close(); err != nil {
 		t.Error(err)

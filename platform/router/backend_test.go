@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -66,7 +67,7 @@ func (b *backend) StreamingInputCall(stream testpb.TestService_StreamingInputCal
 	sum := 0
 	for {
 		in, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return stream.SendAndClose(&testpb.StreamingInputCallResponse{AggregatedPayloadSize: int32(sum)})
 		}
 		if err != nil {
@@ -99,7 +100,7 @@ func (b *backend) FullDuplexCall(stream testpb.TestService_FullDuplexCallServer)
 	stream.SetTrailer(metadata.Pairs("last", "word"))
 	for {
 		in, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

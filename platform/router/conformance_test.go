@@ -3,6 +3,7 @@ package router
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -195,7 +196,7 @@ func conformServerStream(ctx context.Context, t *testing.T, _ *backend, c testpb
 			t.Fatalf("message %d: %d bytes, %v", i, len(out.GetPayload().GetBody()), err)
 		}
 	}
-	if _, err := stream.Recv(); err != io.EOF {
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("end of stream: %v", err)
 	}
 }
@@ -218,7 +219,7 @@ func conformPingPong(ctx context.Context, t *testing.T, _ *backend, c testpb.Tes
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.Recv(); err != io.EOF {
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("end of stream: %v", err)
 	}
 	if got := stream.Trailer().Get("last"); len(got) != 1 || got[0] != "word" {

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -191,17 +192,19 @@ func (q *request) next() (*endpoint, error) {
 	}
 }
 
-// unavailable is the error of a request that was certainly not executed, or,
-// if an attempt before may have been, one that says so. A caller that gave up
-// is told just that.
+// unavailable is the error of a request that was certainly not executed, even
+// when it was the caller's time that ran out, because that nothing happened is
+// what a caller must know; or, if an attempt before may have been executed, an
+// error that says so.
 func (q *request) unavailable(why string) error {
-	if err := q.ctx.Err(); err != nil {
-		return status.FromContextError(err).Err()
-	}
-	if q.sentOnce {
+	switch {
+	case errors.Is(q.ctx.Err(), context.Canceled):
+		return status.Error(codes.Canceled, "cancelled by the caller")
+	case q.sentOnce:
 		return status.Errorf(codes.Aborted, "%s: outcome unknown: %s", q.name, why)
+	default:
+		return status.Errorf(codes.Unavailable, "%s: not sent: %s", q.name, why)
 	}
-	return status.Errorf(codes.Unavailable, "%s: not sent: %s", q.name, why)
 }
 
 // fail reports a request for which no server has answered.

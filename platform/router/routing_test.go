@@ -371,3 +371,19 @@ func TestKillIsAtOnce(t *testing.T) {
 		t.Error("the request survived")
 	}
 }
+
+// Waiting is bounded: beyond the limit a request fails at once.
+func TestTooManyWaiting(t *testing.T) {
+	registry := newRegistryStub(t)
+	registry.set("echo", instance{"echo-1", deadAddr(t)})
+	r, addr := startRouter(t, registry, "{policies: [heartbeat], better_table_wait: 1m}")
+	<-r.Ready()
+	r.table.waiting.Add(maxWaiting)
+	_, err := dialRouter(t, addr, "echo").UnaryCall(t.Context(), ask("x"))
+	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), errTooManyWaiting.Error()) {
+		t.Errorf("status is %v", err)
+	}
+	if got := r.table.waiting.Load(); got != maxWaiting {
+		t.Errorf("%d wait, want %d", got, maxWaiting)
+	}
+}

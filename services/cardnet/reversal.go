@@ -247,3 +247,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
+
+// GetBacklog says how many payments this instance still has to reverse.
+func (s *service) GetBacklog(context.Context, *bankv1.GetBacklogRequest) (*bankv1.GetBacklogResponse, error) {
+	counts := &s.reversals.counts
+	return &bankv1.GetBacklogResponse{Pending: counts.pending.Load(), Acknowledged: counts.acknowledged.Load()}, nil
+}

@@ -10,14 +10,14 @@ type Effect interface{ effect() }
 
 // The effects.
 type (
-	// List: read everything from a source, after a delay.
+	// List asks for everything that a source has, after a delay.
 	List struct {
 		Session SessionID
 		Source  int
 		After   time.Duration
 	}
 
-	// Watch: follow a source from Revision on, after a delay.
+	// Watch asks to follow a source from Revision on, after a delay.
 	Watch struct {
 		Session  SessionID
 		Source   int
@@ -25,10 +25,10 @@ type (
 		After    time.Duration
 	}
 
-	// Stop: end a session, whatever it is doing.
+	// Stop ends a session, whatever it is doing.
 	Stop struct{ Session SessionID }
 
-	// Publish: the data plane's table changes in these services only. With
+	// Publish changes the data plane's table, in these services only. With
 	// Pending there is no table any more.
 	Publish struct {
 		Entries []Entry
@@ -36,17 +36,17 @@ type (
 		Pending bool
 	}
 
-	// LoadSnapshot: read the last good table from disk.
+	// LoadSnapshot asks for the last good table on disk.
 	LoadSnapshot struct{}
 
-	// SaveSnapshot: write this table to disk.
+	// SaveSnapshot writes this table to disk.
 	SaveSnapshot struct {
 		Entries  []Entry
 		Revision int64
 		SavedAt  time.Time
 	}
 
-	// Log: tell the operator.
+	// Log tells the operator.
 	Log struct {
 		Level slog.Level
 		Text  string

@@ -24,20 +24,20 @@ type (
 		SavedAt  time.Time
 	}
 
-	// Listed: a source answered a list with records as they were on the wire.
+	// Listed brings a source's records, as they were on the wire.
 	Listed struct {
 		Session  SessionID
 		Revision int64
 		Items    []json.RawMessage
 	}
 
-	// ListFailed: a list was refused, broke off or ran out of time.
+	// ListFailed says that a list was refused, broke off or ran out of time.
 	ListFailed struct {
 		Session SessionID
 		Err     error
 	}
 
-	// Changed: a watch reports one record.
+	// Changed is one record that a watch reports.
 	Changed struct {
 		Session  SessionID
 		Revision int64
@@ -45,14 +45,14 @@ type (
 		Item     json.RawMessage
 	}
 
-	// Bookmark: a watch has reported everything up to Revision. It is the
+	// Bookmark says that a watch has reported everything up to Revision. It is the
 	// only proof that a silent watch is silent because nothing happens.
 	Bookmark struct {
 		Session  SessionID
 		Revision int64
 	}
 
-	// WatchBroken: a watch could not be opened or has ended. Gone says that
+	// WatchBroken says that a watch could not be opened or has ended; Gone, that
 	// its revision is too old and only a list can help.
 	WatchBroken struct {
 		Session SessionID

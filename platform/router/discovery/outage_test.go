@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 		err = goleak.Find()
 	}
 	if err != nil && code == 0 {
-		os.Stderr.WriteString(err.Error() + "\n")
+		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
@@ -267,7 +268,7 @@ func TestOutage(t *testing.T) {
 	cold.within(t, 200*time.Millisecond, "the snapshot serves at once", func(table map[string]string, s State) bool {
 		return table["ledger"] != "" && s.Basis != Pending
 	})
-	cold.within(t, 2*time.Second, "a source is found", func(table map[string]string, s State) bool {
+	cold.within(t, 3*time.Second, "a source is found", func(table map[string]string, s State) bool {
 		return table["ledger"] == "1004" && s.Basis == FromSource
 	})
 	restarted := o.startRouter("linkerd-2017", "", "keep-last")

@@ -35,11 +35,17 @@ func (f snapshotFile) save(s SaveSnapshot) error {
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return fmt.Errorf("save the snapshot: %w", err)
 	}
-	temporary := filepath.Join(f.dir, snapshotName+".tmp")
-	if err := os.WriteFile(temporary, data, 0o644); err != nil {
+	// Two routers share the directory while one replaces the other.
+	temporary, err := os.CreateTemp(f.dir, snapshotName+".*")
+	if err != nil {
 		return fmt.Errorf("save the snapshot: %w", err)
 	}
-	if err := os.Rename(temporary, filepath.Join(f.dir, snapshotName)); err != nil {
+	defer func() { _ = os.Remove(temporary.Name()) }() // gone already if all went well
+	_, err = temporary.Write(data)
+	if err := errors.Join(err, temporary.Close()); err != nil {
+		return fmt.Errorf("save the snapshot: %w", err)
+	}
+	if err := os.Rename(temporary.Name(), filepath.Join(f.dir, snapshotName)); err != nil {
 		return fmt.Errorf("save the snapshot: %w", err)
 	}
 	return nil

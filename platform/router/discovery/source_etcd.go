@@ -20,6 +20,10 @@ const (
 	// etcdProgressEvery is how often etcd is asked how far it is: as often as
 	// API servers send bookmarks.
 	etcdProgressEvery = time.Second
+	// etcdProgressFirst is how often it is asked until it has answered once:
+	// while a watch catches up, etcd drops the question, and a router that
+	// starts in the dark waits for nothing but this.
+	etcdProgressFirst = 50 * time.Millisecond
 	// etcdDialTimeout bounds one connection attempt.
 	etcdDialTimeout = 2 * time.Second
 )
@@ -80,7 +84,8 @@ func (e *Etcd) Watch(ctx context.Context, revision int64, report func(Notice)) e
 	if err != nil {
 		return fmt.Errorf("watch etcd: %w", err)
 	}
-	asking.Go(func() { askProgress(ctx, store) })
+	var heard atomic.Bool
+	asking.Go(func() { askProgress(ctx, store, &heard) })
 	for event := range events {
 		switch event.Type {
 		case registry.Put:
@@ -88,6 +93,7 @@ func (e *Etcd) Watch(ctx context.Context, revision int64, report func(Notice)) e
 		case registry.Delete:
 			report(Notice{Deleted: true, Revision: event.Revision, Item: tombstone(event.Raw)})
 		case registry.Progress:
+			heard.Store(true)
 			report(Notice{Bookmark: true, Revision: event.Revision})
 		case registry.Error:
 			if errors.Is(event.Err, rpctypes.ErrCompacted) {
@@ -99,17 +105,23 @@ func (e *Etcd) Watch(ctx context.Context, revision int64, report func(Notice)) e
 	return fmt.Errorf("watch etcd: ended: %w", context.Cause(ctx))
 }
 
-// askProgress asks at once and then regularly. An error means that there is
-// no watch to ask about, which the watch itself reports.
-func askProgress(ctx context.Context, store *registry.Store) {
-	ticker := time.NewTicker(etcdProgressEvery)
-	defer ticker.Stop()
+// askProgress asks how far etcd is, often until it is heard and regularly from
+// then on. An error means that there is no watch to ask about, which the watch
+// itself reports.
+func askProgress(ctx context.Context, store *registry.Store, heard *atomic.Bool) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		_ = store.RequestProgress(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-timer.C:
+		}
+		_ = store.RequestProgress(ctx)
+		if heard.Load() {
+			timer.Reset(etcdProgressEvery)
+		} else {
+			timer.Reset(etcdProgressFirst)
 		}
 	}
 }
