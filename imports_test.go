@@ -56,7 +56,7 @@ func TestImportsPointDown(t *testing.T) {
 			to, _ := strconv.Unquote(spec.Path.Value)
 			if to, ok := strings.CutPrefix(to, module); ok {
 				checked++
-				if why := refused(from, to); why != "" {
+				if why := refused(from, to, strings.HasSuffix(path, "_test.go")); why != "" {
 					t.Errorf("%s imports %s: %s", path, to, why)
 				}
 			}
@@ -81,16 +81,17 @@ func TestTheRuleCanFail(t *testing.T) {
 		{"platform/apiserver", "platform/fault"},
 		{"bench/replay", "services/ledger"},
 	} {
-		if refused(arrow[0], arrow[1]) == "" {
+		if refused(arrow[0], arrow[1], false) == "" {
 			t.Errorf("%s -> %s was let through", arrow[0], arrow[1])
 		}
 	}
 }
 
-// refused says why a package must not import another, or nothing if it may.
-func refused(from, to string) string {
+// refused says why a package must not import another, or nothing if it may. A
+// test may break what its package must not know how to break.
+func refused(from, to string, test bool) string {
 	for _, n := range neverImport {
-		if within(from, n.from) && within(to, n.to) {
+		if !test && within(from, n.from) && within(to, n.to) {
 			return n.why
 		}
 	}

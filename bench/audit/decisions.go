@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"strings"
+
 	"breakbank/bench/result"
 	"breakbank/loadgen"
 	"breakbank/platform/book"
@@ -73,7 +75,8 @@ func figures(e Evidence) result.AuditFigures {
 	}
 	for _, entry := range ledger.Entries {
 		op := entry.GetOperation()
-		if op.GetKind() == bookv1.OperationKind_OPERATION_KIND_RELEASE && op.GetAmountMinor() > 0 {
+		primary := !strings.HasPrefix(op.GetHoldKey(), bank.AdviceKey(""))
+		if op.GetKind() == bookv1.OperationKind_OPERATION_KIND_RELEASE && op.GetAmountMinor() > 0 && primary {
 			f.LateReversals++
 		}
 	}

@@ -22,7 +22,7 @@ type backlogWatch struct {
 
 	mu sync.Mutex
 	// from is when the last phase opened: draining is timed from there. drained
-	// is since when both have been seen empty, zero while they are not.
+	// is since when all have been seen empty, zero while they are not.
 	from    time.Time
 	drained time.Time
 	seen    result.Backlog
@@ -43,19 +43,20 @@ func (w *backlogWatch) watch(ctx context.Context) {
 	}
 }
 
-// ask notes the backlogs; true when both were seen empty.
+// ask notes the backlogs; true when all were seen empty.
 func (w *backlogWatch) ask(ctx context.Context) (empty bool) {
-	advices, queued, err := w.edges.backlog(ctx)
+	now, err := w.edges.backlog(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fail = err
 	if err != nil {
 		return false
 	}
-	w.seen.Advices, w.seen.Queued = advices, queued
-	w.seen.AdvicesPeak = max(w.seen.AdvicesPeak, advices)
-	w.seen.QueuedPeak = max(w.seen.QueuedPeak, queued)
-	empty = advices == 0 && queued == 0
+	w.seen.Advices, w.seen.Queued, w.seen.Reversals = now.advices, now.queued, now.reversals
+	w.seen.AdvicesPeak = max(w.seen.AdvicesPeak, now.advices)
+	w.seen.QueuedPeak = max(w.seen.QueuedPeak, now.queued)
+	w.seen.ReversalsPeak = max(w.seen.ReversalsPeak, now.reversals)
+	empty = now.none()
 	switch {
 	case !empty:
 		w.drained = time.Time{}
@@ -89,7 +90,7 @@ func (w *backlogWatch) drain(ctx context.Context) result.Backlog {
 		}
 	}
 	b := w.figures()
-	b.Advices, b.Queued, b.Drained = atEnd.Advices, atEnd.Queued, empty
+	b.Advices, b.Queued, b.Reversals, b.Drained = atEnd.Advices, atEnd.Queued, atEnd.Reversals, empty
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if empty && !w.from.IsZero() {

@@ -16,10 +16,12 @@ type clock struct {
 
 	mu      sync.Mutex
 	words   string
-	started time.Time     // when the script's clock started; zero before
-	stood   time.Duration // how long it stood still, in all
-	still   time.Time     // since when it stands still; zero while it runs
+	started time.Time // when the script's clock started; zero before
+	stands  []span    // when it stood still, in order
 }
+
+// span is a stretch of real time; one without an end goes on.
+type span struct{ from, to time.Time }
 
 func newClock(plan *scenario.Plan, zero time.Time) *clock {
 	return &clock{plan: plan, zero: zero}
@@ -46,23 +48,36 @@ func (c *clock) start(at time.Time) {
 func (c *clock) stand(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.still = at
+	c.stands = append(c.stands, span{from: at})
 }
 
 func (c *clock) run(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.still.IsZero() {
-		c.stood += at.Sub(c.still)
-		c.still = time.Time{}
+	if last := len(c.stands) - 1; last >= 0 && c.stands[last].to.IsZero() {
+		c.stands[last].to = at
 	}
+}
+
+// stood is how long the clock had stood still by then. The caller holds mu.
+func (c *clock) stood(at time.Time) (sum time.Duration) {
+	for _, s := range c.stands {
+		if !s.from.Before(at) {
+			break
+		}
+		if to := s.to; to.IsZero() || to.After(at) {
+			s.to = at
+		}
+		sum += s.to.Sub(s.from)
+	}
+	return sum
 }
 
 // due is the real time of a step that is due so long after the clock's start.
 func (c *clock) due(after time.Duration) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.started.Add(after + c.stood)
+	return c.started.Add(after + c.stood(time.Now()))
 }
 
 // show is what the incident's clock shows, and minutes of the script since it
@@ -73,10 +88,10 @@ func (c *clock) show(at time.Time) (text string, pacedMin *float64) {
 	if c.started.IsZero() {
 		return c.words, nil
 	}
-	if !c.still.IsZero() && at.After(c.still) {
-		at = c.still
+	if at.Before(c.started) {
+		return c.words, nil
 	}
-	paced := c.plan.Paced(at.Sub(c.started) - c.stood)
+	paced := c.plan.Paced(at.Sub(c.started) - c.stood(at))
 	minutes := paced.Minutes()
 	return scenario.ClockText(c.plan.ClockStart + paced), &minutes
 }

@@ -101,9 +101,16 @@ func (e *edges) switchFallback(ctx context.Context, fallback string) error {
 	return errors.Join(errs...)
 }
 
-// backlog asks how many advices and queued payments are not posted yet. The
-// queue is one for all instances of fps, so the greatest answer is taken.
-func (e *edges) backlog(ctx context.Context) (advices, queued int64, err error) {
+// waiting is what the bank has promised and not done yet.
+type waiting struct{ advices, queued, reversals int64 }
+
+func (w waiting) none() bool { return w == waiting{} }
+
+// backlog asks how many advices, queued payments and reversals are still to be
+// done. The queue of payments is one for all instances of fps, so the greatest
+// answer is taken; each instance of cardnet has reversals of its own.
+func (e *edges) backlog(ctx context.Context) (waiting, error) {
+	var w waiting
 	var errs []error
 	if e.standin != nil {
 		call, cancel := context.WithTimeout(ctx, edgeCall)
@@ -112,7 +119,7 @@ func (e *edges) backlog(ctx context.Context) (advices, queued int64, err error) 
 		if err != nil {
 			errs = append(errs, fmt.Errorf("asking stand-in for its backlog: %w", err))
 		}
-		advices = resp.GetPending()
+		w.advices = resp.GetPending()
 	}
 	for i, fps := range e.fps {
 		call, cancel := context.WithTimeout(ctx, edgeCall)
@@ -121,9 +128,18 @@ func (e *edges) backlog(ctx context.Context) (advices, queued int64, err error) 
 		if err != nil {
 			errs = append(errs, fmt.Errorf("asking fps at %s for its queue: %w", e.targets.FPS[i], err))
 		}
-		queued = max(queued, resp.GetPending())
+		w.queued = max(w.queued, resp.GetPending())
 	}
-	return advices, queued, errors.Join(errs...)
+	for i, cardNet := range e.cardNets {
+		call, cancel := context.WithTimeout(ctx, edgeCall)
+		resp, err := cardNet.GetBacklog(call, &bankv1.GetBacklogRequest{})
+		cancel()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("asking cardnet at %s for its reversals: %w", e.targets.CardNet[i], err))
+		}
+		w.reversals += resp.GetPending()
+	}
+	return w, errors.Join(errs...)
 }
 
 // routerStates names the control API's states as results do.

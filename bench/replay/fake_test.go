@@ -191,6 +191,11 @@ func (f *fakePlatform) SetFallback(_ context.Context, req *bankv1.SetFallbackReq
 	return &bankv1.SetFallbackResponse{Previous: previous}, nil
 }
 
+// GetBacklog: the fake card edge reverses at once.
+func (f *fakePlatform) GetBacklog(context.Context, *bankv1.GetBacklogRequest) (*bankv1.GetBacklogResponse, error) {
+	return &bankv1.GetBacklogResponse{}, nil
+}
+
 // fakeStandin is apart since it shares method names with the card edge.
 type fakeStandin struct {
 	bankv1.UnimplementedStandInServiceServer

@@ -86,6 +86,7 @@ func impact(r *result.Result) []fact {
 		{"furthest behind", seconds(float64(i.Staleness.RouterAgeMaxMs) / 1000), "a router's table behind etcd"},
 		{"advices waiting, at most", count(i.Backlog.AdvicesPeak), ""},
 		{"payments queued, at most", count(i.Backlog.QueuedPeak), ""},
+		{"reversals waiting, at most", count(i.Backlog.ReversalsPeak), ""},
 		{"backlogs drained", drained(i.Backlog), "after the script"},
 	}
 }

@@ -76,13 +76,16 @@ type Staleness struct {
 
 // Backlog is what was still to be posted when the script ended.
 type Backlog struct {
-	// Advices and Queued are the lengths when first asked, after the script.
-	Advices int64 `json:"advices"`
-	Queued  int64 `json:"queued"`
-	// AdvicesPeak and QueuedPeak are the greatest seen during the run.
-	AdvicesPeak int64 `json:"advices_peak"`
-	QueuedPeak  int64 `json:"queued_peak"`
-	// DrainS is how long both took to reach zero, counted from the moment the
+	// Advices of stand-in, queued inbound payments, and payments that a
+	// processor must undo: how many, when first asked after the script.
+	Advices   int64 `json:"advices"`
+	Queued    int64 `json:"queued"`
+	Reversals int64 `json:"reversals"`
+	// The peaks are the greatest seen during the run.
+	AdvicesPeak   int64 `json:"advices_peak"`
+	QueuedPeak    int64 `json:"queued_peak"`
+	ReversalsPeak int64 `json:"reversals_peak"`
+	// DrainS is how long all took to reach zero, counted from the moment the
 	// last phase opened; Drained is false when they did not in the time allowed.
 	DrainS  float64 `json:"drain_s"`
 	Drained bool    `json:"drained"`
