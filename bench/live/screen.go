@@ -16,6 +16,8 @@ import (
 const (
 	// eventsShown is how many of the last events the screen keeps.
 	eventsShown = 8
+	// secondsKept is more than the widest terminal has columns.
+	secondsKept = 1000
 	// redrawEvery refreshes the time left between two seconds of the run.
 	redrawEvery = time.Second
 	labelWidth  = 15
@@ -84,6 +86,7 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case result.Second:
 		m.last = msg
 		m.seconds = append(m.seconds, msg)
+		m.seconds = m.seconds[max(0, len(m.seconds)-secondsKept):]
 	case result.Event:
 		if eventText(msg) != "" {
 			m.events = append(m.events, msg)

@@ -12,7 +12,7 @@ import (
 // settle is how long calls that were sent into routers without a table still
 // take to be answered once the tables are there: the card edge's budgets for
 // the primary and for stand-in, 1.2 s and 0.6 s (incident.md).
-const settle = 2 * time.Second
+const settle = 1800 * time.Millisecond
 
 // script takes all steps in their time, and watches the aftermath. It ends
 // early only when ctx does.

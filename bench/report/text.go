@@ -53,7 +53,7 @@ func phaseTable(r *result.Result) string {
 	return t.String()
 }
 
-// unseenText says how the run compares with what the incident must show.
+// unseenText says how the run compares with what its arm must show.
 func unseenText(r *result.Result) string {
 	if len(r.Expectations) == 0 {
 		return ""
@@ -64,7 +64,7 @@ func unseenText(r *result.Result) string {
 			missing = append(missing, fmt.Sprintf("  not seen: %s, %s must be %s, was %s", spacedName(e.Phase), spacedName(e.Journey), e.Expected, share(e.Observed)))
 		}
 	}
-	text := fmt.Sprintf("Of %d things that the outage of 2017 showed, %d were seen.\n", len(r.Expectations), len(r.Expectations)-len(missing))
+	text := fmt.Sprintf("Of %d things that this arm must show, %d were seen.\n", len(r.Expectations), len(r.Expectations)-len(missing))
 	return text + strings.Join(missing, "\n")
 }
 

@@ -64,6 +64,9 @@ func (c *Core) askJudge() {
 	switch {
 	case reason != "" && !c.inDoubt():
 		c.doubt = doubt{reason: reason, since: c.now, order: c.others()}
+		// Bookmarks from before the doubt say nothing about after it.
+		s := &c.sessions[c.current]
+		s.bookmarkAt, s.steadySince = time.Time{}, time.Time{}
 		c.logf(slog.LevelWarn, "%s is in doubt: %s", name, reason)
 	case reason == "" && c.inDoubt():
 		c.doubt = doubt{}

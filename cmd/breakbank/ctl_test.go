@@ -1,0 +1,96 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"breakbank/platform/ports"
+)
+
+// TestAPersonCanDoTheIncidentByHand: "up" in one terminal, "ctl" in another.
+func TestAPersonCanDoTheIncidentByHand(t *testing.T) {
+	l, err := ports.New().Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := l.Addr().String()
+	l.Close()
+	up, tmp, _, _ := start(t, "up", "--admin", admin, "--out", t.TempDir())
+	screen := &watched{wanted: "Ctrl-C ends it", seen: make(chan struct{})}
+	up.Stdout = screen
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- up.Wait() }()
+	select {
+	case <-screen.seen:
+	case err := <-ended:
+		t.Fatalf("up ended: %v", err)
+	case <-time.After(commandLimit / 4):
+		t.Fatal("the platform did not come up")
+	}
+
+	ctl := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command(os.Args[0], append([]string{"ctl", "--admin", admin}, args...)...)
+		cmd.Env = append(os.Environ(), asCommand+"="+t.Name())
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("ctl %v: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	routers := func(state string) int { return strings.Count(ctl("get"), "  "+state+" ") }
+
+	if n := routers("live"); n != 6 {
+		t.Errorf("%d routers are live, want 6:\n%s", n, ctl("get"))
+	}
+	if got := ctl("grow", "4"); !strings.Contains(got, "4 members") {
+		t.Errorf("grow said %q", got)
+	}
+	ctl("deploy", "pots", "v1")
+	ctl("scale", "pots", "0")
+	for _, kind := range []string{"services", "endpoints", "endpointslices", "configmaps"} {
+		ctl("fault", "inject", "link-blackhole", "apiserver-*/etcd/"+kind)
+	}
+	if got := ctl("deploy", "ledger", "v2"); !strings.Contains(got, "ledger is at v2") {
+		t.Errorf("deploy said %q", got)
+	}
+	eventually(t, 10*time.Second, "every router is stale", func() bool { return routers("stale") == 6 })
+	if got := ctl("rollback", "ledger"); !strings.Contains(got, "back at v1") {
+		t.Errorf("rollback said %q", got)
+	}
+	ctl("fallback", "independent")
+	ctl("restart", "router", "c1")
+	eventually(t, 10*time.Second, "the router of c1 waits for its configuration", func() bool { return routers("down") == 1 })
+	for _, server := range []string{"apiserver-a", "apiserver-b", "apiserver-c"} {
+		ctl("restart", "apiserver", server)
+	}
+	eventually(t, 20*time.Second, "the router of c1 is poisoned", func() bool { return routers("poisoned") == 1 })
+	ctl("delete", "pots")
+	eventually(t, 30*time.Second, "every router is live", func() bool { return routers("live") == 6 })
+
+	if err := up.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("up ended with %v", err)
+		}
+	case <-time.After(endLimit):
+		t.Fatal("up did not end")
+	}
+	nothingLeft(t, tmp)
+}
+
+func TestCtlSaysWhatIsWrong(t *testing.T) {
+	code, _, stderr := command(t, "ctl", "--admin", "127.0.0.1:1", "get")
+	if code != exitFailed || !strings.Contains(stderr, "127.0.0.1:1") || strings.Count(strings.TrimSpace(stderr), "\n") != 0 {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"breakbank/bench/replay"
+)
+
+const (
+	// endLimit is how long an interrupted command may take to tidy up.
+	endLimit = 15 * time.Second
+	pollEach = 20 * time.Millisecond
+)
+
+// eventually waits for a condition.
+func eventually(t *testing.T, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	poll := time.NewTicker(pollEach)
+	defer poll.Stop()
+	for !holds() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("not within %v: %s", limit, what)
+		case <-poll.C:
+		}
+	}
+}
+
+// TestInterruptLeavesNothingBehind: Ctrl-C, at whatever moment, leaves no
+// process and no temporary directory; no process means no port. What was
+// measured is kept and marked partial.
+func TestInterruptLeavesNothingBehind(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		when    string // is on the output when the signal is sent
+		partial bool
+	}{
+		{"while the platform comes up", "starting: registry", false},
+		{"before the clock runs", "phase setup", true},
+		{"under full load", "done in", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := t.TempDir()
+			cmd, tmp, stdout, stderr := start(t, "replay", "monzo-2017-short", "--out", out)
+			seen := &watched{wanted: c.when, seen: make(chan struct{})}
+			cmd.Stdout = seen
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-seen.seen:
+			case <-time.After(endLimit):
+				t.Errorf("never said %q", c.when)
+			}
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			waited := make(chan error, 1)
+			go func() { waited <- cmd.Wait() }()
+			select {
+			case <-waited:
+			case <-time.After(endLimit):
+				t.Fatalf("still running %v after the signal", endLimit)
+			}
+			if cmd.ProcessState.ExitCode() != exitFailed {
+				t.Errorf("exit code %d; %s%s", cmd.ProcessState.ExitCode(), stdout, stderr)
+			}
+			nothingLeft(t, tmp)
+			results, _ := filepath.Glob(filepath.Join(out, "*", replay.ResultName))
+			if !c.partial {
+				return
+			}
+			if len(results) != 1 {
+				t.Fatalf("%d results were written, want a partial one", len(results))
+			}
+			r, err := readResult(results[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !r.Partial || r.Valid {
+				t.Errorf("partial %v, valid %v", r.Partial, r.Valid)
+			}
+		})
+	}
+}
+
+// TestAKilledParentTakesThePlatformWithIt: nobody can tidy up after SIGKILL,
+// so the platform does it itself.
+func TestAKilledParentTakesThePlatformWithIt(t *testing.T) {
+	cmd, tmp, _, _ := start(t, "replay", "monzo-2017-short", "--out", t.TempDir())
+	seen := &watched{wanted: "phase setup", seen: make(chan struct{})}
+	cmd.Stdout = seen
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-seen.seen:
+	case <-time.After(endLimit):
+		t.Error("the script never began")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // It was killed.
+	nothingLeft(t, tmp)
+}
+
+// nothingLeft waits until no process of the test's command runs and its
+// temporary directory is empty.
+func nothingLeft(t *testing.T, tmp string) {
+	t.Helper()
+	eventually(t, endLimit, "every process of the command has ended", func() bool { return len(processes(t)) == 0 })
+	eventually(t, endLimit, "the temporary directory is empty", func() bool {
+		left, err := os.ReadDir(tmp)
+		return err == nil && len(left) == 0
+	})
+}
+
+// processes lists the processes of the test's command, which carry its name in
+// their environment.
+func processes(t *testing.T) []string {
+	t.Helper()
+	environments, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, path := range environments {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // It has ended meanwhile.
+		}
+		if bytes.Contains(text, []byte(asCommand+"="+t.Name()+"\x00")) && !zombie(filepath.Dir(path)) {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+// zombie says whether a process has ended and only waits to be collected.
+func zombie(dir string) bool {
+	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	return err != nil || strings.Contains(string(stat), ") Z ")
+}
+
+// watched is an output that says when a text has been written to it.
+type watched struct {
+	wanted string
+	text   bytes.Buffer
+	seen   chan struct{}
+	said   bool
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.text.Write(p)
+	if !w.said && strings.Contains(w.text.String(), w.wanted) {
+		w.said = true
+		close(w.seen)
+	}
+	return len(p), nil
+}
