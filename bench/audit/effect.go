@@ -11,8 +11,10 @@ import (
 
 // effect is what a payment did to its customer's money, whoever decided it.
 type effect struct {
-	// times counts the holds and postings that stand.
+	// times counts the holds and postings that stand, by the keys under which
+	// they were made.
 	times int
+	by    []string
 	// wrong says what about them is not what was asked for.
 	wrong string
 }
@@ -26,7 +28,7 @@ func effectOf(books Books, r *loadgen.Record) effect {
 		limit := books[bank.StoreCards].holds(customer.LimitAccount, r.AmountMinor,
 			r.Key, bank.RetakeKey(r.Key), bank.AdviceKey(r.Key))
 		if e.wrong == "" && limit.times != e.times {
-			e.wrong = fmt.Sprintf("the card's limit was taken %d times, the money %d times", limit.times, e.times)
+			e.wrong = fmt.Sprintf("the card's limit is taken under %q, the money under %q", limit.by, e.by)
 		}
 		return e
 	case loadgen.PrepaidTap:
@@ -48,6 +50,7 @@ func (b *Book) holds(account string, amountMinor int64, keys ...string) effect {
 			continue
 		}
 		e.times++
+		e.by = append(e.by, key)
 		if h.Account != account || h.AmountMinor != amountMinor {
 			e.wrong = fmt.Sprintf("held %s of %s", bank.Pounds(h.AmountMinor), h.Account)
 		}

@@ -56,6 +56,16 @@ func (r *reply) fate(ctx context.Context) fate {
 	return answered
 }
 
+// abandonedStatus is what the caller of an abandoned attempt is told. The
+// connection may have broken in the very moment in which its time ended; that
+// must not be passed on as an Unavailable, which says that nothing happened.
+func (r *reply) abandonedStatus(ctx context.Context) error {
+	if status.Code(r.err) == codes.Unavailable {
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	return r.err
+}
+
 // connectionEnded tells the Unavailable that grpc makes up when a connection
 // breaks from one that a server sent. A server's comes with trailers, or, if
 // there are none, after headers.

@@ -121,7 +121,9 @@ func (q *request) send(try attempt) error {
 			return status.Errorf(codes.Aborted, "%s at %s: outcome unknown: %v", q.name, e.Addr, r.err)
 		case neverSent:
 			return q.unavailable(r.err.Error())
-		case answered, refused, abandoned:
+		case abandoned:
+			return r.abandonedStatus(q.ctx)
+		case answered, refused:
 		}
 		return r.err
 	}

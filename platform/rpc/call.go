@@ -80,7 +80,7 @@ func (c *caller) attempt(ctx context.Context, cc *grpc.ClientConn, call func(con
 		case err == nil || record.answered.Load():
 			return ended, err
 		case record.sent.Load():
-			return lostOrEnded(ctx, err), err
+			return lostOrEnded(err), err
 		case status.Code(err) != codes.Unavailable || pick == maxPicks || !time.Now().Before(deadline):
 			return neverSent, err
 		}
@@ -88,12 +88,17 @@ func (c *caller) attempt(ctx context.Context, cc *grpc.ClientConn, call func(con
 }
 
 // lostOrEnded tells a call whose connection broke from one whose caller ran
-// out of time or cancelled it, given that it was sent and no status came.
-func lostOrEnded(ctx context.Context, err error) fate {
-	if ctx.Err() != nil || status.Code(err) == codes.DeadlineExceeded {
+// out of time or cancelled it, given that it was sent and no status came. Only
+// the code tells: a connection may break in the very moment in which the
+// caller's time ends, and grpc-go then says Unavailable, which would claim that
+// nothing happened.
+func lostOrEnded(err error) fate {
+	switch status.Code(err) {
+	case codes.DeadlineExceeded, codes.Canceled:
 		return ended
+	default:
+		return lost
 	}
-	return lost
 }
 
 // waitReady returns nil once the channel is ready, or an error when it is not
