@@ -3,6 +3,11 @@ SHELL := bash
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/go.mod
 PKGS  ?= ./...
+# Packages without goroutines of their own, whose tests take a minute and more
+# under the race detector.
+SERIAL := bench/audit$$
+# What the protocols must stay compatible with.
+BASE  ?= HEAD
 
 .DEFAULT_GOAL := help
 
@@ -19,8 +24,8 @@ test: ## run all tests (needs only Go)
 	$(GO) test $(PKGS)
 
 .PHONY: race
-race: ## run all tests but the long replays under the race detector
-	$(GO) test -race -short $(PKGS)
+race: ## run the tests of all that has goroutines under the race detector, but for the long replays
+	$(GO) test -race -short $$($(GO) list $(PKGS) | grep -v -E '$(SERIAL)')
 
 .PHONY: generate
 generate: ## regenerate protobuf and GraphQL code
@@ -33,9 +38,10 @@ generated: generate ## fail if generated code is not what is checked in
 		{ echo "generated code is out of date: run 'make generate' and commit"; exit 1; }
 
 .PHONY: lint
-lint: ## gofumpt, vet, golangci-lint, buf lint
+lint: ## gofumpt, golangci-lint, buf lint, buf breaking against BASE (HEAD)
 	$(TOOL) golangci-lint run $(PKGS)
 	$(TOOL) buf lint proto
+	$(TOOL) buf breaking proto --against '.git#ref=$(BASE),subdir=proto'
 
 .PHONY: format
 format: ## rewrite the sources as gofumpt wants them

@@ -1,7 +1,6 @@
 package loadgen_test
 
 import (
-	"breakbank/loadgen"
 	"context"
 	"encoding/json"
 	"net"
@@ -11,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"breakbank/loadgen"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"

@@ -57,30 +57,40 @@ const (
 
 // classifyError classifies a request that ended in an error. A read has failed.
 // A write has failed where it certainly was not executed, and is unknown where
-// it may have been: UNAVAILABLE from a server means never executed, and four
-// codes mean that the server itself does not know.
+// it may have been.
 func classifyError(write bool, f fate, code, text string) Decision {
 	d := Decision{Outcome: Failed, Code: code, Err: cut(text)}
-	if write && (f == lost || f == refused && mayHaveRun(code)) {
+	if write && (f == lost || f == refused && !certainlyNotRun(code)) {
 		d.Outcome = Unknown
 	}
 	return d
 }
 
-func mayHaveRun(code string) bool {
+// certainlyNotRun says that a server which answered with this code has not
+// executed the request: it reached nobody who could, or was refused for what it
+// asked. Every other code, and whatever is none, promises nothing.
+func certainlyNotRun(code string) bool {
 	switch code {
-	case codeNames[codes.DeadlineExceeded], codeNames[codes.Aborted],
-		codeNames[codes.Canceled], codeNames[codes.Unknown]:
+	case codeNames[codes.Unavailable],
+		codeNames[codes.InvalidArgument],
+		codeNames[codes.NotFound],
+		codeNames[codes.AlreadyExists],
+		codeNames[codes.PermissionDenied],
+		codeNames[codes.ResourceExhausted],
+		codeNames[codes.FailedPrecondition],
+		codeNames[codes.OutOfRange],
+		codeNames[codes.Unimplemented],
+		codeNames[codes.Unauthenticated]:
 		return true
 	}
 	return false
 }
 
-// codeNames are the names of the gRPC codes as GraphQL errors carry them too
-// (https://grpc.io/docs/guides/status-codes/).
+// codeNames are the canonical names of gRPC's codes, as GraphQL errors carry
+// them too. Source: google/rpc/code.proto.
 var codeNames = [...]string{
 	codes.OK:                 "OK",
-	codes.Canceled:           "CANCELED",
+	codes.Canceled:           "CANCELLED",
 	codes.Unknown:            "UNKNOWN",
 	codes.InvalidArgument:    "INVALID_ARGUMENT",
 	codes.DeadlineExceeded:   "DEADLINE_EXCEEDED",

@@ -53,17 +53,53 @@ func TestClassifyReceive(t *testing.T) {
 	}
 }
 
-// TestClassifyError goes through every code and fate: a read always fails; a
-// write fails only where it certainly was not executed.
-func TestClassifyError(t *testing.T) {
-	uncertain := map[codes.Code]bool{
-		codes.DeadlineExceeded: true, codes.Aborted: true, codes.Canceled: true, codes.Unknown: true,
+// mayHaveRunByCode decides on every code of gRPC: whether a write that a server
+// answered with it may nevertheless have been executed.
+var mayHaveRunByCode = map[codes.Code]bool{
+	codes.OK:                 true, // An error that says OK contradicts itself.
+	codes.Canceled:           true,
+	codes.Unknown:            true,
+	codes.InvalidArgument:    false,
+	codes.DeadlineExceeded:   true,
+	codes.NotFound:           false,
+	codes.AlreadyExists:      false,
+	codes.PermissionDenied:   false,
+	codes.ResourceExhausted:  false,
+	codes.FailedPrecondition: false,
+	codes.Aborted:            true,
+	codes.OutOfRange:         false,
+	codes.Unimplemented:      false,
+	codes.Internal:           true,
+	codes.Unavailable:        false,
+	codes.DataLoss:           true,
+	codes.Unauthenticated:    false,
+}
+
+// isCode says whether gRPC defines a code.
+func isCode(c codes.Code) bool { return !strings.HasPrefix(c.String(), "Code(") }
+
+func TestEveryCodeIsDecidedOnAndSpelledAsGRPCSpellsIt(t *testing.T) {
+	for c := codes.OK; isCode(c); c++ {
+		if _, decided := mayHaveRunByCode[c]; !decided {
+			t.Errorf("%v is not decided on", c)
+		}
+		var back codes.Code
+		if err := back.UnmarshalJSON([]byte(`"` + codeName(c) + `"`)); err != nil || back != c {
+			t.Errorf("%v is called %s, which gRPC reads as %v, %v", c, codeName(c), back, err)
+		}
 	}
-	for c := codes.Canceled; int(c) < len(codeNames); c++ {
+	if codeName(99) != "UNKNOWN" {
+		t.Errorf("code 99 is called %s", codeName(99))
+	}
+}
+
+// A read always fails; a write fails only where it certainly was not executed.
+func TestClassifyError(t *testing.T) {
+	for c := range mayHaveRunByCode {
 		for f := unsent; f <= lost; f++ {
 			for _, write := range []bool{false, true} {
 				want := Failed
-				if write && (f == lost || f == refused && uncertain[c]) {
+				if write && (f == lost || f == refused && mayHaveRunByCode[c]) {
 					want = Unknown
 				}
 				if got := classifyError(write, f, codeName(c), "x"); got.Outcome != want || got.Code != codeName(c) {
@@ -72,8 +108,9 @@ func TestClassifyError(t *testing.T) {
 			}
 		}
 	}
-	if codeName(99) != "UNKNOWN" {
-		t.Errorf("code 99 is called %s", codeName(99))
+	// What is no code of gRPC promises nothing.
+	if got := classifyError(true, refused, "OUT_OF_PAPER", "x"); got.Outcome != Unknown {
+		t.Errorf("a write refused with a code that nobody knows: %+v", got)
 	}
 	long := classifyError(false, lost, CodeLost, strings.Repeat("é", errMaxBytes))
 	if len(long.Err) > errMaxBytes {
@@ -117,6 +154,8 @@ func TestClassifyGraphQL(t *testing.T) {
 		{pay, `{"data":{"pay":{"status":"DECLINED","declineReason":"51"}}}`, Declined, "51"},
 		{pay, `{"data":null` + failure("UNAVAILABLE") + `}`, Failed, "UNAVAILABLE"},
 		{pay, `{"data":null` + failure("ABORTED") + `}`, Unknown, "ABORTED"},
+		{pay, `{"data":null` + failure("CANCELLED") + `}`, Unknown, "CANCELLED"},
+		{pay, `{"data":null` + failure("INTERNAL") + `}`, Unknown, "INTERNAL"},
 		{pay, `{"data":null,"errors":[{"message":"no"}]}`, Unknown, "UNKNOWN"},
 		{pay, `{"data":null}`, Unknown, CodeMissingField},
 		{pay, `{"data":{"pay":{"status":"LATER"}}}`, Unknown, CodeLost},

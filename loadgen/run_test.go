@@ -1,8 +1,6 @@
 package loadgen_test
 
 import (
-	"breakbank/loadgen"
-	"breakbank/loadgen/recording"
 	"context"
 	"errors"
 	"net"
@@ -11,6 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"breakbank/loadgen"
+	"breakbank/loadgen/recording"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -332,7 +333,7 @@ func TestAnInterruptedLoad(t *testing.T) {
 		t.Errorf("%+v", summary)
 	}
 	for _, r := range recorder.Records() {
-		if r.Outcome != loadgen.Unknown || r.Code != "CANCELED" {
+		if r.Outcome != loadgen.Unknown || r.Code != "CANCELLED" {
 			t.Errorf("cut off by the grace: %+v", r)
 		}
 	}

@@ -1,8 +1,6 @@
 package loadgen_test
 
 import (
-	"breakbank/loadgen"
-	"breakbank/loadgen/evidence"
 	"flag"
 	"fmt"
 	"math"
@@ -11,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"breakbank/loadgen"
+	"breakbank/loadgen/evidence"
 
 	"pgregory.net/rapid"
 )

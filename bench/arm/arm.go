@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"breakbank/bench/arms"
+	bankv1 "breakbank/proto/bank/v1"
 )
 
 // All stands for every arm that comes with breakbank, one after the other.
@@ -29,6 +30,13 @@ const (
 	FallbackRouted      = "routed"
 	FallbackIndependent = "independent"
 )
+
+// FallbackModes are the paths as the card edge is told them.
+var FallbackModes = map[string]bankv1.FallbackMode{
+	FallbackNone:        bankv1.FallbackMode_FALLBACK_MODE_NONE,
+	FallbackRouted:      bankv1.FallbackMode_FALLBACK_MODE_ROUTED,
+	FallbackIndependent: bankv1.FallbackMode_FALLBACK_MODE_INDEPENDENT,
+}
 
 // Standins say when stand-in begins to be asked.
 var Standins = []string{StandinOnSwitch, StandinFromStart}

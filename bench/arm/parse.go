@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"breakbank/bench/document"
+	"breakbank/platform/router"
 )
 
 // file is an arm as it is written.
@@ -42,7 +43,7 @@ func (s *section) UnmarshalYAML(node ast.Node) error {
 }
 
 // Parse reads an arm. The error lists everything that was refused, one line
-// each. What the router makes of its section is the router's to refuse.
+// each; what the router refuses of its section is among it.
 func Parse(name string, data []byte) (*Arm, error) {
 	var f file
 	if err := document.Decode(name, data, &f); err != nil {
@@ -88,6 +89,9 @@ func Parse(name string, data []byte) (*Arm, error) {
 	text, err := yaml.Marshal(f.Router.values)
 	if err != nil {
 		return nil, fmt.Errorf("%s: writing the router section: %w", name, err)
+	}
+	if _, err := router.ParseConfig(text); err != nil {
+		return nil, fmt.Errorf("%s:%d: the router section: %w", name, f.Router.line, err)
 	}
 	a.Router = string(text)
 	return a, nil

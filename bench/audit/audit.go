@@ -21,8 +21,8 @@ type Evidence struct {
 	Books Books
 	// Records are the journeys of all schedules, as the clients saw them.
 	Records []loadgen.Record
-	// Drained says that the backlogs of advices and queued payments were seen
-	// empty before the platform was killed. If they were not, what stand-in and
+	// Drained says that the backlogs of advices, queued payments and reversals
+	// were seen empty before the platform was killed. If they were not, what stand-in and
 	// the queue had promised may still be on its way, and the audit fails.
 	Drained bool
 }
@@ -52,6 +52,7 @@ var checks = []check{
 	{"decisions right", checkDecisions},
 	{"no account below its limit", checkLimits},
 	{"backlogs drained", checkDrained},
+	{"accounting", checkAccounting},
 }
 
 // Run makes every check and sums the figures that only the true book can tell.
@@ -79,7 +80,7 @@ func RunOnDisk(ctx context.Context, dir string, records []loadgen.Record, draine
 func checkDrained(e Evidence) finding {
 	f := finding{checked: 1}
 	if !e.Drained {
-		f.faults.add("advices or queued payments were still waiting when the platform was killed")
+		f.faults.add("advices, queued payments or reversals were still waiting when the platform was killed")
 	}
 	return f
 }

@@ -22,7 +22,8 @@ type Book struct {
 	Entries map[string]*bookv1.Entry
 	// Replayed is the book that the journal leads to.
 	Replayed *book.Replay
-	// Balances are the store's own accounts.
+	// Balances are the accounts that the store has, whether or not its journal
+	// knows them.
 	Balances map[string]*bookv1.Account
 	// Broken is why the journal cannot be replayed, nil if it can.
 	Broken error
@@ -48,7 +49,7 @@ func ReadBooks(ctx context.Context, dir string) (Books, error) {
 }
 
 // ReadBook reads a store whole.
-func ReadBook(ctx context.Context, name string, store book.Store) (*Book, error) {
+func ReadBook(ctx context.Context, name string, store *book.Pebble) (*Book, error) {
 	b := &Book{
 		Store: name, Entries: map[string]*bookv1.Entry{},
 		Replayed: book.NewReplay(), Balances: map[string]*bookv1.Account{},
@@ -69,12 +70,12 @@ func ReadBook(ctx context.Context, name string, store book.Store) (*Book, error)
 			}
 		}
 	}
-	for id := range b.Replayed.Accounts() {
-		a, err := store.Account(ctx, id)
-		if err != nil {
-			return nil, fmt.Errorf("read account %s of %s: %w", id, name, err)
-		}
-		b.Balances[id] = a
+	_, err := store.EachAccount(ctx, func(a *bookv1.Account) error {
+		b.Balances[a.GetId()] = a
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the accounts of %s: %w", name, err)
 	}
 	return b, nil
 }

@@ -25,7 +25,7 @@ func checkConservation(e Evidence) finding {
 }
 
 // checkReplay claims that each journal, decided again from its first entry,
-// gives every entry and every balance that the store has.
+// gives every entry and every account that the store has, and no other.
 func checkReplay(e Evidence) finding {
 	var f finding
 	for name, b := range e.Books {
@@ -35,8 +35,16 @@ func checkReplay(e Evidence) finding {
 			continue
 		}
 		for id, replayed := range b.Replayed.Accounts() {
-			if !proto.Equal(replayed, b.Balances[id]) {
-				f.faults.add("store %s: account %s is %v, its journal makes it %v", name, id, b.Balances[id], replayed)
+			switch kept := b.Balances[id]; {
+			case kept == nil:
+				f.faults.add("store %s: account %s is missing, its journal makes it %v", name, id, replayed)
+			case !proto.Equal(replayed, kept):
+				f.faults.add("store %s: account %s is %v, its journal makes it %v", name, id, kept, replayed)
+			}
+		}
+		for id, kept := range b.Balances {
+			if b.Replayed.Accounts()[id] == nil {
+				f.faults.add("store %s: account %s is %v, its journal knows no such account", name, id, kept)
 			}
 		}
 	}

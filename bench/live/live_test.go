@@ -23,7 +23,8 @@ func second() result.Second {
 			"app_refresh": {Counts: result.Counts{Offered: 10, OK: 10}},
 		},
 		Routers: []result.RouterPoint{
-			{Node: "a1", State: result.RouterLive}, {Node: "b1", State: result.RouterStale, AgeMs: 4200},
+			{Node: "a1", State: result.RouterLive},
+			{Node: "b1", State: result.RouterStale, AgeMs: 4200},
 			{Node: "c1", State: result.RouterDown},
 		},
 	}

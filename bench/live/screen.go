@@ -84,7 +84,7 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case progress:
 		m.progress = string(msg)
 	case result.Second:
-		m.last = msg
+		m.last, m.progress = msg, "" // What was said before the load began is over.
 		m.seconds = append(m.seconds, msg)
 		m.seconds = m.seconds[max(0, len(m.seconds)-secondsKept):]
 	case result.Event:
@@ -164,6 +164,7 @@ func (m model) routers() string {
 	for _, r := range m.last.Routers {
 		style := map[string]lipgloss.Style{
 			result.RouterLive: good, result.RouterStale: fair, result.RouterPoisoned: dead, result.RouterDown: poor,
+			result.RouterWaiting: quiet,
 		}[r.State]
 		fmt.Fprintf(&b, "%s %s  ", r.Node, style.Render(stateText(r)))
 	}

@@ -11,14 +11,22 @@ import (
 	"breakbank/loadgen/evidence"
 )
 
-// measured is what a run leaves behind beside its records.
+// measured is what a run leaves behind.
 type measured struct {
+	// records are in the order of decision.
+	records []loadgen.Record
 	endS    float64
 	backlog result.Backlog
+	// settled says that nothing was on its way any more when the platform was
+	// killed.
+	settled bool
 	self    evidence.Self
 	steal   float64
-	// stopped is why the script ended early; nil when it did not.
-	stopped error
+	audit   result.Audit
+	// partial says that the run was stopped before it was complete. failed is
+	// why, if it was not its user who stopped it.
+	partial bool
+	failed  error
 }
 
 // topologySingle is the topology in which everything shares one machine and the
@@ -28,41 +36,34 @@ const topologySingle = "single"
 // baselinePhase is the phase that the verdict holds the rest against.
 const baselinePhase = "baseline"
 
-// assemble makes the result. It has the audit made, unless the run was stopped.
-func (p *play) assemble(ctx context.Context, m measured) *result.Result {
-	records := p.recorder.Records()
-	slices.SortFunc(records, func(a, b loadgen.Record) int { return cmp.Compare(a.DoneNs, b.DoneNs) })
-	opts, plan := p.run.opts, p.run.plan
-
-	audit := result.Audit{Checks: []result.Check{}}
-	if p.finished && opts.Audit != nil {
-		audit = p.audit(ctx, records, m.backlog.Drained)
-	}
+// assemble makes the result.
+func (p *play) assemble(m measured) *result.Result {
+	records, opts, plan := m.records, p.run.opts, p.run.plan
 	series := p.series(records, m.endS)
 	run := result.Run{
 		Records: records, Spans: p.spans, Seconds: series, Pace: plan.Pace,
-		EndS: m.endS, Backlog: m.backlog, Audit: audit,
+		EndS: m.endS, Backlog: m.backlog, Audit: m.audit,
 	}
 	res := &result.Result{
 		Schema: result.Schema, Kind: result.KindReplay, RunID: opts.RunID,
 		Scenario: opts.Scenario.Name, Arm: opts.Arm.Name, Fallback: opts.Arm.Fallback, Without: opts.Without,
 		Seed: opts.Seed, RatePerS: opts.RatePerS, Pace: plan.Pace, Topology: opts.Topology,
-		ScheduleSHA256: p.run.sha, Partial: !p.finished,
+		ScheduleSHA256: p.run.sha, Partial: m.partial,
 		Phases: result.Phases(records, p.spans), Impact: result.MeasureImpact(run),
-		Routes: result.CountRoutes(records), Faults: append([]result.Fault{}, p.faults...), Audit: audit,
+		Routes: result.CountRoutes(records), Faults: append([]result.Fault{}, p.faults...), Audit: m.audit,
 		Load: result.MeasureLoad(records, p.offered(), opts.RatePerS, m.self), Series: series,
 		Environment: environment(opts, p.clock.zero),
 	}
-	res.Expectations = p.expectations(records, series)
+	res.Expectations = p.expectations(m, series)
 	res.Timeline = p.wholeTimeline(res)
 	res.InvalidReasons = result.Verdict(result.Facts{
 		Partial: res.Partial, Load: res.Load, Steal: m.steal,
 		Unsteady: result.Unsteady(records, p.spans, baselinePhase),
 		Faults:   res.Faults, FaultsExpected: p.injects(), FaultJourneys: result.FaultJourneys(records, res.Faults),
-		Audit: audit, FailedSteps: p.failedSteps,
+		Audit: m.audit, FailedSteps: p.failedSteps,
 	}, result.SharedCores)
-	if m.stopped != nil && ctx.Err() == nil {
-		res.InvalidReasons = append(res.InvalidReasons, m.stopped.Error())
+	if m.failed != nil {
+		res.InvalidReasons = append(res.InvalidReasons, m.failed.Error())
 	}
 	if n := p.recorder.Overflow(); n > 0 {
 		res.InvalidReasons = append(res.InvalidReasons, fmt.Sprintf("%d records did not fit the recorder", n))
@@ -76,14 +77,26 @@ func (p *play) assemble(ctx context.Context, m measured) *result.Result {
 	return res
 }
 
-// audit holds the records against the books. An audit that could not be made
+// audit takes the records and holds them against the books, unless the run was
+// stopped before that or is stopped meanwhile. An audit that could not be made
 // has failed: nothing then says that the books are right.
-func (p *play) audit(ctx context.Context, records []loadgen.Record, drained bool) result.Audit {
-	audit, err := p.run.opts.Audit(ctx, p.platform.StoresDir(), records, drained)
-	if err != nil {
-		return result.Audit{Ran: true, Checks: []result.Check{{Name: "the books can be read", Detail: err.Error()}}}
+func (p *play) audit(ctx context.Context, m *measured) {
+	m.records = p.recorder.Records()
+	slices.SortFunc(m.records, func(a, b loadgen.Record) int { return cmp.Compare(a.DoneNs, b.DoneNs) })
+	var found result.Audit
+	if audit := p.run.opts.Audit; audit != nil && ctx.Err() == nil {
+		var err error
+		if found, err = audit(ctx, p.platform.StoresDir(), m.records, m.settled); err != nil {
+			found = result.Audit{Ran: true, Checks: []result.Check{{Name: "the books can be read", Detail: err.Error()}}}
+		}
 	}
-	return audit
+	if m.partial = ctx.Err() != nil; m.partial {
+		found = result.Audit{}
+	}
+	if found.Checks == nil {
+		found.Checks = []result.Check{}
+	}
+	m.audit = found
 }
 
 // series is every second of the run, with the routers as they were.
@@ -121,17 +134,17 @@ func (p *play) offered() []result.Offered {
 }
 
 // expectations holds the run against the table of its arm, if there is one.
-func (p *play) expectations(records []loadgen.Record, series []result.Second) []result.Expectation {
+func (p *play) expectations(m measured, series []result.Second) []result.Expectation {
 	opts := p.run.opts
 	phases := slices.DeleteFunc(opts.Scenario.PhaseNames(), func(name string) bool {
 		// A run that was cut short is held against the phases it reached.
 		return !slices.ContainsFunc(p.spans, func(s result.Span) bool { return s.Name == name })
 	})
 	table := result.ExpectationsFor(opts.Scenario.Name, opts.Arm.Name, opts.Arm.Fallback, phases, opts.Without)
-	checks := result.CheckExpectations(table, records, p.spans)
+	checks := result.CheckExpectations(table, m.records, p.spans)
 	routers := result.ExpectedRouters(opts.Scenario.Name, opts.Arm.Name, opts.Without)
 	checks = append(checks, result.CheckRouters(routers, series, p.spans)...)
-	if routers != nil && p.finished {
+	if routers != nil && !m.partial {
 		checks = append(checks, result.LogExpectation(p.operator.linesFound))
 	}
 	return checks

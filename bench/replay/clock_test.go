@@ -1,11 +1,9 @@
 package replay
 
 import (
-	"sync"
 	"testing"
 	"time"
 
-	"breakbank/bench/result"
 	"breakbank/bench/scenario"
 )
 
@@ -35,43 +33,5 @@ func TestClockStandsStill(t *testing.T) {
 	expect(39.5, "14:16:30")
 	if got, want := c.due(30*time.Second), at(48); !got.Equal(want) {
 		t.Errorf("30 s after the start is due at %v, want %v", got, want)
-	}
-}
-
-// slow does not return from its first event until it is let go.
-type slow struct {
-	begun, release chan struct{}
-	once           sync.Once
-	last           string
-	told           int
-}
-
-func (s *slow) Event(e result.Event) {
-	s.once.Do(func() {
-		close(s.begun)
-		<-s.release
-	})
-	s.told++
-	s.last = e.ID
-}
-
-func (s *slow) Second(result.Second) {}
-
-// TestSlowObserver: an observer that stands still neither stops the run nor
-// misses the newest news.
-func TestSlowObserver(t *testing.T) {
-	s := &slow{begun: make(chan struct{}), release: make(chan struct{})}
-	telling := tell(s)
-	event := func(id string) { telling.news(func(o Observer) { o.Event(result.Event{ID: id}) }) }
-	event("first")
-	<-s.begun
-	for range 3 * observerQueue {
-		event("middle")
-	}
-	event("last")
-	close(s.release)
-	telling.close()
-	if s.last != "last" || s.told != 1+observerQueue {
-		t.Errorf("told of %d events, the last %q; want %d and the last", s.told, s.last, 1+observerQueue)
 	}
 }

@@ -81,18 +81,12 @@ func (e *edges) close() error {
 	return errors.Join(errs...)
 }
 
-var fallbackModes = map[string]bankv1.FallbackMode{
-	arm.FallbackNone:        bankv1.FallbackMode_FALLBACK_MODE_NONE,
-	arm.FallbackRouted:      bankv1.FallbackMode_FALLBACK_MODE_ROUTED,
-	arm.FallbackIndependent: bankv1.FallbackMode_FALLBACK_MODE_INDEPENDENT,
-}
-
 // switchFallback sets the mode at every card edge.
 func (e *edges) switchFallback(ctx context.Context, fallback string) error {
 	var errs []error
 	for i, cardNet := range e.cardNets {
 		call, cancel := context.WithTimeout(ctx, edgeCall)
-		_, err := cardNet.SetFallback(call, &bankv1.SetFallbackRequest{Mode: fallbackModes[fallback]})
+		_, err := cardNet.SetFallback(call, &bankv1.SetFallbackRequest{Mode: arm.FallbackModes[fallback]})
 		cancel()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("setting the fallback at %s: %w", e.targets.CardNet[i], err))
@@ -148,4 +142,5 @@ var routerStates = map[adminv1.DiscoveryState]string{
 	adminv1.DiscoveryState_DISCOVERY_STATE_STALE:    result.RouterStale,
 	adminv1.DiscoveryState_DISCOVERY_STATE_POISONED: result.RouterPoisoned,
 	adminv1.DiscoveryState_DISCOVERY_STATE_DOWN:     result.RouterDown,
+	adminv1.DiscoveryState_DISCOVERY_STATE_WAITING:  result.RouterWaiting,
 }

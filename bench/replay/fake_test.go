@@ -41,6 +41,11 @@ type fakePlatform struct {
 	fallback  bankv1.FallbackMode
 	backlog   int64
 	failScale bool
+
+	// stuck keeps the backlog as it is. onBacklog, if set, is called with each
+	// question for stand-in's.
+	stuck     bool
+	onBacklog func()
 }
 
 func startFake(t *testing.T) *fakePlatform {
@@ -205,9 +210,14 @@ type fakeStandin struct {
 // GetBacklog is one shorter at each question.
 func (s fakeStandin) GetBacklog(context.Context, *bankv1.GetBacklogRequest) (*bankv1.GetBacklogResponse, error) {
 	f := s.platform
+	if f.onBacklog != nil {
+		f.onBacklog()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.backlog = max(f.backlog-1, 0)
+	if !f.stuck {
+		f.backlog = max(f.backlog-1, 0)
+	}
 	return &bankv1.GetBacklogResponse{Pending: f.backlog}, nil
 }
 

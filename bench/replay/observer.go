@@ -1,13 +1,16 @@
 package replay
 
 import (
-	"sync"
+	"sync/atomic"
+	"time"
 
 	"breakbank/bench/result"
 )
 
 // Observer is told what happens while it happens: the live view, or plain
-// lines. Its methods are called from one goroutine, in the order of events.
+// lines. Its methods are called from one goroutine, in the order of events. A
+// call that does not return, as of a terminal stopped with Ctrl-S, delays the
+// end of a run by tellMax and outlives it; no other call follows it then.
 type Observer interface {
 	// Event tells of a step, a phase, a fault or a note.
 	Event(e result.Event)
@@ -16,26 +19,33 @@ type Observer interface {
 	Second(s result.Second)
 }
 
-// observerQueue is how many tellings an observer may be behind. A terminal that
-// was stopped with Ctrl-S must not stop the run, so beyond that the oldest news
-// are lost; the result has all of them.
-const observerQueue = 1024
+const (
+	// observerQueue is how many tellings an observer may be behind. One that is
+	// stuck must not stop the run, so beyond that the oldest news are lost; the
+	// result has all of them.
+	observerQueue = 1024
+	// tellMax is how long the end of a run waits for an observer that is behind.
+	tellMax = 2 * time.Second
+)
 
-// telling hands events to an observer on a goroutine of its own.
+// telling hands events to an observer on a goroutine of its own, which ends with
+// close; only a call of the observer that is stuck can hold it longer.
 type telling struct {
 	queue chan func(Observer)
-	done  sync.WaitGroup
+	left  atomic.Bool   // nobody waits any more
+	done  chan struct{} // closed by the goroutine at its end
 }
 
 func tell(o Observer) *telling {
-	t := &telling{queue: make(chan func(Observer), observerQueue)}
-	t.done.Go(func() {
+	t := &telling{queue: make(chan func(Observer), observerQueue), done: make(chan struct{})}
+	go func() {
+		defer close(t.done)
 		for news := range t.queue {
-			if o != nil {
+			if o != nil && !t.left.Load() {
 				news(o)
 			}
 		}
-	})
+	}()
 	return t
 }
 
@@ -54,8 +64,15 @@ func (t *telling) news(f func(Observer)) {
 	}
 }
 
-// close waits until everything was told.
+// close waits until everything was told, or tellMax has passed; then what is
+// left stays untold.
 func (t *telling) close() {
 	close(t.queue)
-	t.done.Wait()
+	late := time.NewTimer(tellMax)
+	defer late.Stop()
+	select {
+	case <-t.done:
+	case <-late.C:
+		t.left.Store(true)
+	}
 }

@@ -25,8 +25,7 @@ const (
 	// connectLead is what a load gets for connecting before its first journey
 	// is due.
 	connectLead = 200 * time.Millisecond
-	// stopGrace is how long journeys in flight may go on when a run is stopped
-	// before its end.
+	// stopGrace is how long journeys in flight may go on once a run is stopped.
 	stopGrace = 500 * time.Millisecond
 )
 
@@ -55,9 +54,9 @@ func (p *play) begin(ctx context.Context, schedule *loadgen.Schedule, start time
 }
 
 // endLoad stops both loads, waits for what is in flight, each journey for its
-// patience, and says when the last of it was decided. A run that was stopped
-// does not wait so long: it kills the platform, which ends every journey.
-func (p *play) endLoad() (endS float64) {
+// patience, and says when the last of it was decided. A run that is stopped does
+// not wait so long: it kills the platform, which ends every journey.
+func (p *play) endLoad(ctx context.Context) (endS float64) {
 	loads := []*offering{p.warmup}
 	if p.full != nil {
 		loads = append(loads, p.full)
@@ -65,16 +64,29 @@ func (p *play) endLoad() (endS float64) {
 	for _, load := range loads {
 		load.stop()
 	}
-	if !p.finished {
-		grace := time.AfterFunc(stopGrace, p.platform.Kill)
-		defer grace.Stop()
-	}
-	for _, load := range loads {
-		<-load.done
+	if !ended(loads, ctx.Done()) {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		if !ended(loads, grace.Done()) {
+			p.platform.Kill()
+			ended(loads, nil)
+		}
 	}
 	endS = p.clock.seconds(time.Now())
 	if n := len(p.spans); n > 0 {
 		p.spans[n-1].ToS = endS
 	}
 	return endS
+}
+
+// ended waits until the loads have; false when it was cut short before.
+func ended(loads []*offering, cut <-chan struct{}) bool {
+	for _, load := range loads {
+		select {
+		case <-load.done:
+		case <-cut:
+			return false
+		}
+	}
+	return true
 }

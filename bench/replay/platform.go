@@ -39,7 +39,9 @@ type Platform interface {
 type Offer func(ctx context.Context, runner loadgen.Runner, load Load) (loadgen.Summary, error)
 
 // Auditor holds the records against the books in dir after the platform was
-// killed. drained says whether the backlogs were seen empty before that.
+// killed. drained says whether the backlogs were seen empty before that, in
+// time or not. It should return soon after ctx has ended; its audit is then
+// discarded.
 type Auditor func(ctx context.Context, dir string, records []loadgen.Record, drained bool) (result.Audit, error)
 
 // Reporter writes files about a result into its directory.

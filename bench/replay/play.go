@@ -16,7 +16,7 @@ import (
 )
 
 // ErrPlatformEnded is why a run stops when its platform ends by itself.
-var ErrPlatformEnded = errors.New("the platform ended while the script was playing; its logs say why")
+var ErrPlatformEnded = errors.New("the platform ended before the run did; its logs say why")
 
 // play is a run being played. What has no lock belongs to the goroutine of
 // Play.
@@ -39,7 +39,6 @@ type play struct {
 	spans       []result.Span
 	faults      []result.Fault
 	failedSteps []string
-	finished    bool
 
 	mu       sync.Mutex // guards what follows, and the order of news
 	phase    string
@@ -48,9 +47,10 @@ type play struct {
 }
 
 // Play plays the run on a platform and kills that platform at the end. When ctx
-// ends first, it stops at once and returns what was measured, marked partial,
-// without an audit. The error is of what kept it from playing or from writing;
-// a result that is INVALID is no error.
+// ends before the run is complete, the audit included, it stops at once and
+// returns what was measured, marked partial, without an audit. The error is of
+// what kept it from playing or from writing; a result that is INVALID is no
+// error.
 func (r *Run) Play(ctx context.Context, platform Platform) (*result.Result, error) {
 	if err := os.MkdirAll(r.opts.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the run's directory: %w", err)
@@ -86,18 +86,20 @@ func (p *play) play(ctx context.Context) (*result.Result, error) {
 		return nil, err
 	}
 	machine := watchMachine()
-	p.states, p.backlogs = newStateWatch(p.admin), &backlogWatch{edges: p.edges}
+	p.states, p.backlogs = newStateWatch(p.admin), &backlogWatch{ask: p.edges.backlog}
 	p.operator = &operator{
 		admin: p.admin, edges: p.edges, arm: p.run.opts.Arm, logDir: p.platform.LogDir(),
 		fullLoad: p.fullLoad, injected: p.injected, cleared: p.cleared, grown: p.grown,
 	}
 	p.telling = tell(p.run.opts.Observer)
+	defer p.telling.close() // After the results were written, which must not wait for it.
 
-	scriptCtx, fail := context.WithCancelCause(ctx)
+	// runCtx ends when the user stops the run, or when it cannot go on.
+	runCtx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	p.fail = fail
 	// The watches and the load outlive the script: the load is stopped, and the
-	// watches see the backlogs drain.
+	// routers are watched until the backlogs have drained.
 	watchCtx, stopWatches := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatches()
 	p.loadCtx = watchCtx
@@ -105,35 +107,33 @@ func (p *play) play(ctx context.Context) (*result.Result, error) {
 	p.clock = newClock(p.run.plan, time.Now().Add(connectLead))
 	var watches sync.WaitGroup
 	watches.Go(func() { p.states.watch(watchCtx) })
-	watches.Go(func() { p.backlogs.watch(watchCtx) })
 	watches.Go(func() { p.tick(watchCtx) })
 	watches.Go(func() { p.guard(watchCtx) })
+	p.backlogs.start(watchCtx)
 
 	p.warmup = p.begin(p.loadCtx, p.run.warmup, p.clock.zero)
-	pause(scriptCtx, time.Until(p.clock.zero))
-	p.script(scriptCtx)
-	endS := p.endLoad()
-	backlog := p.backlogs.figures()
-	if p.finished {
-		backlog = p.backlogs.drain(scriptCtx)
-	}
+	pause(runCtx, time.Until(p.clock.zero))
+	p.script(runCtx)
+	m := measured{endS: p.endLoad(runCtx)}
+	m.backlog, m.settled = p.backlogs.drain(runCtx)
 	p.collectProofs(context.WithoutCancel(ctx))
 	stopWatches()
 	watches.Wait()
 	p.platform.Kill()
 
-	generator, err := self.Stop()
-	if err != nil {
+	m.steal = machine.steal()
+	if m.self, err = self.Stop(); err != nil {
 		return nil, err
 	}
-	res := p.assemble(ctx, measured{
-		endS: endS, backlog: backlog, self: generator, steal: machine.steal(), stopped: context.Cause(scriptCtx),
-	})
-	p.telling.close()
+	p.audit(runCtx, &m)
+	if cause := context.Cause(runCtx); !errors.Is(cause, context.Cause(ctx)) {
+		m.failed = cause
+	}
+	res := p.assemble(m)
 	return res, p.write(res)
 }
 
-// guard stops the script when the platform ends by itself.
+// guard stops the run when the platform ends by itself.
 func (p *play) guard(ctx context.Context) {
 	select {
 	case <-ctx.Done():

@@ -27,7 +27,6 @@ func (p *play) script(ctx context.Context) {
 		last = time.Now()
 	}
 	pause(ctx, p.run.plan.Aftermath)
-	p.finished = ctx.Err() == nil
 }
 
 // await waits until a step is due. One whose time has passed while the step

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -154,14 +155,12 @@ func polygonArea(t *testing.T, path string) float64 {
 	t.Helper()
 	var xs, ys []float64
 	for _, m := range regexp.MustCompile(`([MLH])([\d.]+)(?: ([\d.]+))?`).FindAllStringSubmatch(path, -1) {
-		var x, y float64
-		fmt.Sscan(m[2], &x)
+		xs = append(xs, number(t, m[2]))
 		if m[1] == "H" {
-			y = ys[len(ys)-1]
+			ys = append(ys, ys[len(ys)-1])
 		} else {
-			fmt.Sscan(m[3], &y)
+			ys = append(ys, number(t, m[3]))
 		}
-		xs, ys = append(xs, x), append(ys, y)
 	}
 	var twice float64
 	for i := range xs {
@@ -169,6 +168,15 @@ func polygonArea(t *testing.T, path string) float64 {
 		twice += xs[i]*ys[j] - xs[j]*ys[i]
 	}
 	return math.Abs(twice) / 2
+}
+
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
 
 func TestBandsJoinSecondsOfOneState(t *testing.T) {

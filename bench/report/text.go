@@ -22,7 +22,7 @@ func Text(r *result.Result) string {
 	}
 	b.WriteString(factsText(append(tiles(r), impact(r)...)) + "\n")
 	b.WriteString(booksText(r) + "\n")
-	fmt.Fprintf(&b, "%s\n", verdict(r))
+	fmt.Fprintf(&b, "%s\n", verdict(r.Valid, r.Partial, r.Illustrative))
 	for _, reason := range r.InvalidReasons {
 		fmt.Fprintf(&b, "  invalid: %s\n", reason)
 	}
@@ -32,13 +32,18 @@ func Text(r *result.Result) string {
 	return b.String()
 }
 
-// CompareText is the table of arms.
+// CompareText is the table of arms, and why it should be read with care.
 func CompareText(results []*result.Result) string {
-	t := newTable("arm", "total outage", "partial outage", "payments lost", "stood in", "customer-minutes", "books", "verdict")
-	for _, c := range compare(results) {
-		t.Row(c.Arm, c.Full, c.Partial, c.Failed, c.StoodIn, c.Minutes, c.Books, c.Verdict)
+	c := result.Compare(results)
+	t := newTable("arm", "total outage", "partial outage", "payments failed", "unanswered", "stood in", "customer-minutes", "books", "verdict")
+	for _, row := range compare(c) {
+		t.Row(row.Arm, row.Full, row.Partial, row.Failed, row.Unanswered, row.StoodIn, row.Minutes, row.Books, row.Verdict)
 	}
-	return t.String()
+	text := t.String()
+	for _, caution := range c.Cautions {
+		text += "\n  caution: " + caution
+	}
+	return text
 }
 
 func phaseTable(r *result.Result) string {
@@ -61,7 +66,7 @@ func unseenText(r *result.Result) string {
 	var missing []string
 	for _, e := range r.Expectations {
 		if !e.Seen {
-			missing = append(missing, fmt.Sprintf("  not seen: %s, %s must be %s, was %s", spacedName(e.Phase), spacedName(e.Journey), e.Expected, share(e.Observed)))
+			missing = append(missing, fmt.Sprintf("  not seen: %s, %s must be %s, was %s", spacedName(e.Phase), spacedName(e.Journey), e.Expected, observed(e)))
 		}
 	}
 	text := fmt.Sprintf("Of %d things that this arm must show, %d were seen.\n", len(r.Expectations), len(r.Expectations)-len(missing))

@@ -16,6 +16,7 @@ type pageView struct {
 	Title    string
 	Runs     []runView
 	Compared []comparedView // One row an arm, when there are several.
+	Cautions []string       // Why the rows should not be compared.
 	Legend   []legendItem
 	States   []legendItem
 }
@@ -24,8 +25,8 @@ type legendItem struct{ Class, Text string }
 
 // comparedView is an arm in the comparison.
 type comparedView struct {
-	Arm, Full, Partial, Failed, Minutes, StoodIn, Books, Verdict string
-	FullWidth, PartialWidth                                      template.CSS
+	Arm, Full, Partial, Failed, Unanswered, StoodIn, Minutes, Books, Verdict string
+	FullWidth, PartialWidth                                                  template.CSS
 }
 
 // runView is one result.
@@ -86,8 +87,10 @@ type journeyView struct {
 }
 
 type routerView struct {
-	Node  string
-	Bands []band
+	Node string
+	// Behind is the most that its table was behind etcd; "" if it never was.
+	Behind string
+	Bands  []band
 }
 
 type phaseRow struct {
@@ -110,37 +113,45 @@ func newPage(results []*result.Result) pageView {
 		Style: template.CSS(style),
 		Title: "breakbank: " + results[0].Scenario,
 		Legend: []legendItem{
-			{"ok", "ok"}, {"degraded", "degraded: a fallback answered"}, {"declined", "declined: a correct no"},
-			{"failed", "failed"}, {"unknown", "unknown: a write without an answer"},
+			{"ok", "ok"},
+			{"degraded", "degraded: a fallback answered"},
+			{"declined", "declined: a correct no"},
+			{"failed", "failed"},
+			{"unknown", "unknown: a write without an answer"},
 		},
 		States: []legendItem{
-			{"live", "live: what etcd says"}, {"stale", "stale: older than etcd"},
-			{"poisoned", "poisoned: runs without a table"}, {"down", "down: does not run"},
+			{"live", "live: what etcd says"},
+			{"stale", "stale: older than etcd"},
+			{"poisoned", "poisoned: cannot read the list"},
+			{"waiting", "waiting for its first table"},
+			{"down", "down: does not run"},
 		},
 	}
 	for _, r := range results {
 		p.Runs = append(p.Runs, newRun(r))
 	}
 	if len(results) > 1 {
-		p.Compared = compare(results)
+		c := result.Compare(results)
+		p.Compared, p.Cautions = compare(c), c.Cautions
 	}
 	return p
 }
 
-func compare(results []*result.Result) []comparedView {
+// compare shows a comparison; the longest outage fills the width of its bar.
+func compare(c result.Comparison) []comparedView {
 	longest := 1.0
-	for _, r := range results {
-		longest = max(longest, r.Impact.FullOutageS+r.Impact.PartialOutageS)
+	for _, r := range c.Rows {
+		longest = max(longest, r.FullOutageS+r.PartialOutageS)
 	}
+	width := func(s float64) template.CSS { return template.CSS(fmt.Sprintf("%.1f%%", 100*s/longest)) }
 	var rows []comparedView
-	for _, r := range results {
-		i := r.Impact
+	for _, r := range c.Rows {
 		rows = append(rows, comparedView{
-			Arm: r.Arm, Full: seconds(i.FullOutageS), Partial: seconds(i.PartialOutageS),
-			Failed: count(i.PaymentsFailed + i.PaymentsUnknown), Minutes: fmt.Sprintf("%.0f", i.CustomerMinutesLost),
-			StoodIn: count(i.PaymentsStoodIn), Books: books(r), Verdict: verdict(r),
-			FullWidth:    template.CSS(fmt.Sprintf("%.1f%%", 100*i.FullOutageS/longest)),
-			PartialWidth: template.CSS(fmt.Sprintf("%.1f%%", 100*i.PartialOutageS/longest)),
+			Arm: r.Arm, Full: seconds(r.FullOutageS), Partial: seconds(r.PartialOutageS),
+			Failed: count(r.PaymentsFailed), Unanswered: count(r.PaymentsUnanswered), StoodIn: count(r.PaymentsStoodIn),
+			Minutes: fmt.Sprintf("%.0f", r.CustomerMinutesLost),
+			Books:   books(r.Audited, r.BooksBalance), Verdict: verdict(r.Valid, r.Partial, r.Illustrative),
+			FullWidth: width(r.FullOutageS), PartialWidth: width(r.PartialOutageS),
 		})
 	}
 	return rows
@@ -150,13 +161,16 @@ func newRun(r *result.Result) runView {
 	s := runScale(r)
 	v := runView{
 		Arm: r.Arm, Anchor: "arm-" + r.Arm, Headline: headline(r),
-		Verdict: verdict(r), VerdictClass: "bad", Reasons: r.InvalidReasons,
+		Verdict: verdict(r.Valid, r.Partial, r.Illustrative), VerdictClass: "bad", Reasons: r.InvalidReasons,
 		Illustrative: r.IllustrativeReasons, JourneyNames: spaced(result.Journeys()),
 		Faults: r.Faults, Checks: r.Audit.Checks, AuditRan: r.Audit.Ran,
 		Facts: []fact{
-			{Name: "scenario", Value: r.Scenario}, {Name: "fallback", Value: r.Fallback},
-			{Name: "rate", Value: fmt.Sprintf("%.0f/s", r.RatePerS)}, {Name: "pace", Value: fmt.Sprintf("%.0f×", r.Pace)},
-			{Name: "seed", Value: fmt.Sprint(r.Seed)}, {Name: "schedule", Value: short(r.ScheduleSHA256)},
+			{Name: "scenario", Value: r.Scenario},
+			{Name: "fallback", Value: r.Fallback},
+			{Name: "rate", Value: fmt.Sprintf("%.0f/s", r.RatePerS)},
+			{Name: "pace", Value: fmt.Sprintf("%.0f×", r.Pace)},
+			{Name: "seed", Value: fmt.Sprint(r.Seed)},
+			{Name: "schedule", Value: short(r.ScheduleSHA256)},
 		},
 		Tiles: tiles(r), Ticks: ticks(r, s), Phases: phaseMarks(r, s), Steps: stepMarks(r, s),
 		Table: phaseRows(r), Impact: impact(r), Environment: environment(r), Command: commandLine(r),
@@ -171,12 +185,12 @@ func newRun(r *result.Result) runView {
 		v.Journeys = append(v.Journeys, newJourney(r, j, s, v.Steps))
 	}
 	for _, node := range nodes(r) {
-		v.Routers = append(v.Routers, routerView{Node: node, Bands: bands(r.Series, node, s)})
+		v.Routers = append(v.Routers, newRouter(r, node, s))
 	}
 	for _, e := range r.Expectations {
 		v.Expectations = append(v.Expectations, expectationView{
 			Phase: spacedName(e.Phase), Journey: spacedName(e.Journey), Expected: e.Expected,
-			Observed: share(e.Observed), Seen: e.Seen,
+			Observed: observed(e), Seen: e.Seen,
 		})
 	}
 	return v
@@ -204,6 +218,18 @@ func newJourney(r *result.Result, journey string, s scale, steps []stepMark) jou
 		}
 		return l.Max
 	})
+	return v
+}
+
+func newRouter(r *result.Result, node string, s scale) routerView {
+	v := routerView{Node: node, Bands: bands(r.Series, node, s)}
+	var oldestMs int64
+	for _, b := range v.Bands {
+		oldestMs = max(oldestMs, b.ageMs)
+	}
+	if oldestMs > 0 {
+		v.Behind = seconds(float64(oldestMs) / 1000)
+	}
 	return v
 }
 

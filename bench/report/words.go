@@ -29,26 +29,27 @@ func headline(r *result.Result) string {
 	return fmt.Sprintf("%s; %s; %s customers affected.", strings.Join(felt, ", "), end, count(i.CustomersAffected))
 }
 
-func verdict(r *result.Result) string {
+// verdict says in a few words whether a result may be believed.
+func verdict(valid, partial, illustrative bool) string {
 	words := "VALID"
-	if !r.Valid {
+	if !valid {
 		words = "INVALID"
 	}
-	if r.Partial {
+	if partial {
 		words += ", partial"
 	}
-	if r.Illustrative {
+	if illustrative {
 		words += ", illustrative"
 	}
 	return words
 }
 
 // books says in a word whether the books balance.
-func books(r *result.Result) string {
+func books(audited, balance bool) string {
 	switch {
-	case !r.Audit.Ran:
+	case !audited:
 		return "not audited"
-	case r.Audit.Passed:
+	case balance:
 		return "balance"
 	}
 	return "BROKEN"
@@ -78,9 +79,10 @@ func impact(r *result.Result) []fact {
 		{"unanswered, total", seconds(i.FullUnansweredS), "fallback answers count as answers"},
 		{"unanswered, partial", seconds(i.PartialUnansweredS), ""},
 		{"overspend", money(i.OverspendMinor), "below the limit, by stand-in's decisions"},
+		{"unanswered, but happened", count(r.Audit.Figures.UnknownHappened), "of the writes without an answer"},
 		{"wrong approvals", count(i.WrongApprovals), "held against the true book"},
 		{"wrong declines", count(i.WrongDeclines), "held against the true book"},
-		{"late approvals reversed", count(i.LateReversals), ""},
+		{"holds given back", count(i.HoldsReversed), "the card network was not told of them"},
 		{"retry amplification", fmt.Sprintf("%.2f", i.RetryAmplification), "attempts a request, over all routers"},
 		{"oldest route used", seconds(float64(i.Staleness.AnswerAgeMaxMs) / 1000), "as the answers themselves said"},
 		{"furthest behind", seconds(float64(i.Staleness.RouterAgeMaxMs) / 1000), "a router's table behind etcd"},
@@ -103,7 +105,9 @@ func environment(r *result.Result) []fact {
 	return []fact{
 		{Name: "machine", Value: fmt.Sprintf("%s, %d cores, %.0f GiB", e.Machine, e.Cores, e.MemoryGiB)},
 		{Name: "system", Value: fmt.Sprintf("%s/%s, kernel %s", e.OS, e.Arch, e.Kernel)},
-		{Name: "Go", Value: e.Go}, {Name: "commit", Value: e.Commit}, {Name: "started", Value: e.StartedUTC},
+		{Name: "Go", Value: e.Go},
+		{Name: "commit", Value: e.Commit},
+		{Name: "started", Value: e.StartedUTC},
 		{Name: "schedule", Value: r.ScheduleSHA256},
 		{Name: "load", Value: fmt.Sprintf("%s scheduled, %s sent, %s dropped", count(r.Load.Scheduled), count(r.Load.Sent), count(r.Load.Dropped))},
 		{Name: "send delay p99", Value: optionalMs(r.Load.SendDelayMs.P99)},
@@ -175,6 +179,18 @@ func share(f float64) string {
 	default:
 		return fmt.Sprintf("%.0f %%", percent)
 	}
+}
+
+// observed is the figure of an expectation: a share for a journey, a number
+// for routers and log lines.
+func observed(e result.Expectation) string {
+	switch e.Journey {
+	case result.SubjectRouters:
+		return fmt.Sprintf("%.0f of %d", e.Observed, e.Offered)
+	case result.SubjectLogs:
+		return fmt.Sprintf("%s lines", count(int64(e.Observed)))
+	}
+	return share(e.Observed)
 }
 
 // count groups digits by thousands.

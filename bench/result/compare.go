@@ -2,71 +2,86 @@ package result
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
-// Compared is a row of the comparison of arms.
+// Compared is what a comparison of arms shows of one run. What failed and what
+// got no answer are apart: the first is known not to have happened.
 type Compared struct {
-	Arm                 string  `json:"arm"`
-	FullOutageS         float64 `json:"full_outage_s"`
-	PartialOutageS      float64 `json:"partial_outage_s"`
-	PaymentsFailed      int64   `json:"payments_failed"`
-	PaymentsUnknown     int64   `json:"payments_unknown"`
-	CustomerMinutesLost float64 `json:"customer_minutes_lost"`
-	OverspendMinor      int64   `json:"overspend_minor"`
-	Valid               bool    `json:"valid"`
-	Illustrative        bool    `json:"illustrative"`
+	Arm      string
+	Fallback string
+
+	FullOutageS    float64
+	PartialOutageS float64
+
+	PaymentsFailed     int64
+	PaymentsUnanswered int64
+	PaymentsStoodIn    int64
+
+	CustomerMinutesLost float64
+	OverspendMinor      int64
+
+	// Audited and BooksBalance are Audit.Ran and Audit.Passed.
+	Audited, BooksBalance        bool
+	Valid, Partial, Illustrative bool
 }
 
 // Comparison sets runs of several arms side by side. It does not rank them: a
 // single run of each is no statistic.
 type Comparison struct {
-	Rows []Compared `json:"rows"`
-	// Cautions say why the rows should not be compared, if they should not.
-	Cautions []string `json:"cautions"`
+	// Rows has a row for each result, in the order given.
+	Rows []Compared
+	// Cautions say, a line each, why rows should not be compared; none, if
+	// nothing speaks against it.
+	Cautions []string
 }
 
-// Compare makes a row of each result, in the order given.
+// Compare makes a row of each result, and holds each against the first.
 func Compare(results []*Result) Comparison {
 	c := Comparison{Rows: make([]Compared, 0, len(results)), Cautions: []string{}}
 	for _, r := range results {
+		im := r.Impact
 		c.Rows = append(c.Rows, Compared{
-			Arm: r.Arm, FullOutageS: r.Impact.FullOutageS, PartialOutageS: r.Impact.PartialOutageS,
-			PaymentsFailed: r.Impact.PaymentsFailed, PaymentsUnknown: r.Impact.PaymentsUnknown,
-			CustomerMinutesLost: r.Impact.CustomerMinutesLost, OverspendMinor: r.Impact.OverspendMinor,
-			Valid: r.Valid, Illustrative: r.Illustrative,
+			Arm: r.Arm, Fallback: r.Fallback, FullOutageS: im.FullOutageS, PartialOutageS: im.PartialOutageS,
+			PaymentsFailed: im.PaymentsFailed, PaymentsUnanswered: im.PaymentsUnknown, PaymentsStoodIn: im.PaymentsStoodIn,
+			CustomerMinutesLost: im.CustomerMinutesLost, OverspendMinor: im.OverspendMinor,
+			Audited: r.Audit.Ran, BooksBalance: r.Audit.Passed,
+			Valid: r.Valid, Partial: r.Partial, Illustrative: r.Illustrative,
 		})
-		if first := results[0]; r.ScheduleSHA256 != first.ScheduleSHA256 {
-			c.Cautions = append(c.Cautions, fmt.Sprintf("%s was offered another schedule than %s", r.Arm, first.Arm))
-		}
-		if !r.Valid {
-			c.Cautions = append(c.Cautions, fmt.Sprintf("%s is INVALID: %s", r.Arm, strings.Join(r.InvalidReasons, "; ")))
-		}
+		c.Cautions = append(c.Cautions, cautions(r, results[0])...)
 	}
 	return c
 }
 
-// String is the comparison as a table for a terminal.
-func (c Comparison) String() string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "arm\tfull outage s\tpartial outage s\tpayments failed\tunknown\tcustomer-minutes lost\toverspend £\tverdict\t")
-	for _, r := range c.Rows {
-		verdict := "VALID"
-		if !r.Valid {
-			verdict = "INVALID"
-		}
-		if r.Illustrative {
-			verdict += ", illustrative"
-		}
-		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%d\t%d\t%.1f\t%.2f\t%s\t\n", r.Arm, r.FullOutageS, r.PartialOutageS,
-			r.PaymentsFailed, r.PaymentsUnknown, r.CustomerMinutesLost, float64(r.OverspendMinor)/100, verdict)
+// cautions say why a result should not be compared with the first.
+func cautions(r, first *Result) []string {
+	var all []string
+	because := func(format string, args ...any) {
+		all = append(all, r.Arm+" "+fmt.Sprintf(format, args...))
 	}
-	// Writes to a strings.Builder do not fail.
-	_ = w.Flush()
-	for _, caution := range c.Cautions {
-		b.WriteString(caution + "\n")
+	if r.Scenario != first.Scenario {
+		because("played %s, %s played %s", r.Scenario, first.Arm, first.Scenario)
 	}
-	return b.String()
+	if how, firstHow := playedHow(r), playedHow(first); how != firstHow {
+		because("was played %s, %s %s", how, first.Arm, firstHow)
+	}
+	if r.Pace != first.Pace {
+		because("was played at pace %g, %s at %g", r.Pace, first.Arm, first.Pace)
+	}
+	if r.ScheduleSHA256 != first.ScheduleSHA256 {
+		because("was offered another schedule than %s", first.Arm)
+	}
+	if !r.Valid {
+		because("is INVALID: %s", strings.Join(r.InvalidReasons, "; "))
+	}
+	return all
+}
+
+// playedHow says how much of the script was played.
+func playedHow(r *Result) string {
+	if len(r.Without) == 0 {
+		return "whole"
+	}
+	return "without " + strings.Join(slices.Sorted(slices.Values(r.Without)), ", ")
 }

@@ -40,6 +40,11 @@ type Expect struct {
 	Entry     Entry
 	Measure   Measure
 	Low, High float64
+	// Below names an earlier phase than whose share it must be lower instead,
+	// by however little; Low and High do not count then. The row is left out
+	// where either phase holds fewer than a hundred of the journey: the shares
+	// of so few differ by chance.
+	Below string
 }
 
 // forgiven is how many journeys either way are no breach of a share in a
@@ -99,6 +104,10 @@ func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) [
 		if i < 0 {
 			continue
 		}
+		if e.Below != "" {
+			checks = append(checks, e.checkBelow(records, spans)...)
+			continue
+		}
 		var counts [loadgen.JourneyCount]Counts
 		var all int64
 		begun := [loadgen.JourneyCount]int{}
@@ -138,4 +147,34 @@ func (e Expect) check(j loadgen.Journey, c Counts, hung bool) Expectation {
 		Phase: e.Phase, Journey: j.String(), Expected: e.words(), Observed: share, Offered: c.Offered,
 		Seen: (c.Offered > 0 || hung && e.Measure != ShareLost) && share >= e.Low-slack && share <= e.High+slack,
 	}
+}
+
+// checkBelow compares the shares of two phases.
+func (e Expect) checkBelow(records []loadgen.Record, spans []Span) []Expectation {
+	var in, before [loadgen.JourneyCount]Counts
+	for i := range records {
+		r := &records[i]
+		if !e.holds(r) {
+			continue
+		}
+		switch spans[spanAt(spans, doneS(r))].Name {
+		case e.Phase:
+			in[r.Journey].Add(r.Outcome)
+		case e.Below:
+			before[r.Journey].Add(r.Outcome)
+		}
+	}
+	var checks []Expectation
+	for j := range loadgen.Journey(loadgen.JourneyCount) {
+		tooFew := min(in[j].Offered, before[j].Offered) < windowJourneys
+		if tooFew || e.Journeys != nil && !slices.Contains(e.Journeys, j) {
+			continue
+		}
+		share, bound := e.share(in[j]), e.share(before[j])
+		checks = append(checks, Expectation{
+			Phase: e.Phase, Journey: j.String(), Expected: fmt.Sprintf("less %s than in %s, %.1f %%", e.Measure, e.Below, bound*100),
+			Observed: share, Offered: in[j].Offered, Seen: share < bound,
+		})
+	}
+	return checks
 }

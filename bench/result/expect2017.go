@@ -43,8 +43,10 @@ var expect2017 = []Expect{
 	{Phase: phaseRollback, Journeys: currentAccount, Measure: ShareGood, Low: 0, High: 0.10},
 	{Phase: phaseRollback, Journeys: prepaid, Measure: ShareGood, Low: 0.99, High: 1},
 	{Phase: phaseRestartOne, Entry: AtC1, Measure: ShareGood, Low: 0, High: 0.05},
+	{Phase: phaseRestartOne, Journeys: currentAccount, Entry: NotAtC1, Measure: ShareGood, Low: 0, High: 0.10},
 	{Phase: phaseRestartOne, Journeys: prepaid, Entry: NotAtC1, Measure: ShareGood, Low: 0.99, High: 1},
 	{Phase: phaseRestartAll, Journeys: taps, Measure: ShareDegraded, Low: 0.55, High: 0.75},
+	{Phase: phaseControl, Journeys: taps, Measure: ShareDegraded, Below: phaseRestartAll},
 	{Phase: phaseTotalOutage, Measure: ShareGood, Low: 0, High: 0.05},
 	{Phase: phaseTotalOutage, Journeys: taps, Measure: ShareAnswered, Low: 0, High: 0.05},
 	{Phase: phaseRecovered, Measure: ShareGood, Low: 0.995, High: 1},
@@ -55,7 +57,7 @@ var expect2017 = []Expect{
 func expectIndependent() []Expect {
 	var table []Expect
 	for _, e := range expect2017 {
-		onlyRouted := e.Phase == phaseRestartAll || e.Phase == phaseTotalOutage && e.Measure == ShareAnswered
+		onlyRouted := e.Measure == ShareDegraded || e.Phase == phaseTotalOutage && e.Measure == ShareAnswered
 		if !onlyRouted {
 			table = append(table, e)
 		}

@@ -69,6 +69,38 @@ func TestExpectationEntry(t *testing.T) {
 	}
 }
 
+// TestExpectationBelow: a share is held against that of an earlier phase, if
+// both phases are large enough.
+func TestExpectationBelow(t *testing.T) {
+	spans := spansOf("before", "p")
+	row := []Expect{{Phase: "p", Journeys: taps, Measure: ShareDegraded, Below: "before"}}
+	share := func(n int) func(int) loadgen.Outcome { return every(n, loadgen.Degraded) }
+	for _, c := range []struct {
+		name               string
+		before, during     int // one in so many is degraded
+		beforeS, duringS   int // so many a second
+		checked, fulfilled bool
+	}{
+		{"lower", 2, 4, 100, 100, true, true},
+		{"the same", 2, 2, 100, 100, true, false},
+		{"higher", 4, 2, 100, 100, true, false},
+		{"too few before", 2, 4, 9, 100, false, false},
+		{"too few in it", 2, 4, 100, 9, false, false},
+	} {
+		records := inOrder(
+			steady(loadgen.CardTap, 0, 10, c.beforeS, share(c.before)), steady(loadgen.CardTap, 10, 20, c.duringS, share(c.during)),
+			steady(loadgen.PrepaidTap, 0, 20, 100, always(loadgen.Degraded)),
+		)
+		got := CheckExpectations(row, records, spans)
+		if len(got) > 1 || (len(got) == 1) != c.checked || c.checked && got[0].Seen != c.fulfilled {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+	if got := CheckExpectations(row, steady(loadgen.CardTap, 0, 10, 100, share(2)), spansOf("p")); len(got) != 0 {
+		t.Errorf("without the earlier phase: %+v", got)
+	}
+}
+
 // TestExpectationsOfAnOutageNotSeen: the table of the incident must not be
 // satisfied by a bank to which nothing happened, nor by an empty run.
 func TestExpectationsOfAnOutageNotSeen(t *testing.T) {
@@ -90,7 +122,11 @@ func TestExpectationsOfAnOutageNotSeen(t *testing.T) {
 				unseen[e.Phase] = true
 			}
 		}
-		for _, phase := range []string{phaseDeploy, phaseRollback, phaseRestartOne, phaseTotalOutage} {
+		upset := []string{phaseDeploy, phaseRollback, phaseRestartOne, phaseTotalOutage}
+		if fallback == "routed" {
+			upset = append(upset, phaseRestartAll, phaseControl)
+		}
+		for _, phase := range upset {
 			if !unseen[phase] {
 				t.Errorf("fallback %s: a calm bank satisfies phase %s", fallback, phase)
 			}

@@ -46,7 +46,8 @@ type Impact struct {
 	OverspendMinor int64 `json:"overspend_minor"`
 	WrongApprovals int64 `json:"wrong_approvals"`
 	WrongDeclines  int64 `json:"wrong_declines"`
-	LateReversals  int64 `json:"late_reversals"`
+	// HoldsReversed is AuditFigures.HoldsReversed.
+	HoldsReversed int64 `json:"holds_reversed"`
 
 	// RetryAmplification is attempts per request over all routers: 1 without
 	// retries, less where requests found no instance to attempt, 0 where no
@@ -74,7 +75,8 @@ type Staleness struct {
 	RouterSeconds map[string]int64 `json:"router_seconds"`
 }
 
-// Backlog is what was still to be posted when the script ended.
+// Backlog is what was still to be posted when the script ended, and how long
+// that took.
 type Backlog struct {
 	// Advices of stand-in, queued inbound payments, and payments that a
 	// processor must undo: how many, when first asked after the script.
@@ -86,7 +88,9 @@ type Backlog struct {
 	QueuedPeak    int64 `json:"queued_peak"`
 	ReversalsPeak int64 `json:"reversals_peak"`
 	// DrainS is how long all took to reach zero, counted from the moment the
-	// last phase opened; Drained is false when they did not in the time allowed.
+	// last phase opened, 0 when they were never seen there. Drained says that it
+	// was in the time allowed (incident.md, "recovered": 60 s); Detail says why
+	// not.
 	DrainS  float64 `json:"drain_s"`
 	Drained bool    `json:"drained"`
 	Detail  string  `json:"detail,omitempty"`
@@ -98,6 +102,11 @@ type Load struct {
 	Sent      int64 `json:"sent"`
 	Done      int64 `json:"done"`
 	Dropped   int64 `json:"dropped"`
+	// Unaccounted counts what breaks "scheduled = sent + dropped": journeys that
+	// were due and have no record, or more than one, and records of sent
+	// journeys that the generator did not count. Journeys that came due in the
+	// instant in which a load was stopped are none of them, though Scheduled.
+	Unaccounted int64 `json:"unaccounted"`
 	// SendDelayMs is intended to sent.
 	SendDelayMs Latency `json:"send_delay_ms"`
 	// SentKS is the Kolmogorov-Smirnov distance of the sent times from the

@@ -19,7 +19,7 @@ type Run struct {
 func MeasureImpact(run Run) Impact {
 	im := Impact{
 		Journeys: make(map[string]JourneyImpact, loadgen.JourneyCount), Backlog: run.Backlog,
-		OverspendMinor: run.Audit.Figures.OverspendMinor, LateReversals: run.Audit.Figures.LateReversals,
+		OverspendMinor: run.Audit.Figures.OverspendMinor, HoldsReversed: run.Audit.Figures.HoldsReversed,
 		WrongApprovals: run.Audit.Figures.WrongApprovals, WrongDeclines: run.Audit.Figures.WrongDeclines,
 	}
 	outages := outagesOf(run.Records, run.Spans)

@@ -26,6 +26,7 @@ func MeasureLoad(records []loadgen.Record, offered []Offered, ratePerS float64, 
 		scheduled += o.Summary.Scheduled
 		sent += o.Summary.Sent
 		dropped += o.Summary.Dropped + o.Summary.Late
+		l.Unaccounted += unaccounted(records, o)
 		if o.Schedule.Load == loadgen.LoadMain {
 			ks := evidence.ExponentialGaps(evidence.Intended(o.Schedule), ratePerS)
 			l.ScheduleKS, l.ScheduleKSP = ks.D, ks.P
@@ -37,4 +38,34 @@ func MeasureLoad(records []loadgen.Record, offered []Offered, ratePerS float64, 
 	stray := evidence.StrayOf(evidence.Times(records, loadgen.LoadMain))
 	l.SentKS, l.SentGapKS = stray.D, stray.GapD
 	return l
+}
+
+// unaccounted holds the records of a load against its schedule and its summary;
+// see Load.Unaccounted. Journeys are sent in the order of the schedule, so of a
+// load that was stopped only those after the last record may lack one.
+func unaccounted(records []loadgen.Record, o Offered) (n int64) {
+	times := make([]int, o.Summary.Scheduled)
+	due, sent := 0, 0
+	for i := range records {
+		r := &records[i]
+		if r.Load != o.Schedule.Load {
+			continue
+		}
+		if r.Sent() {
+			sent++
+		}
+		if r.Seq >= len(times) {
+			n++ // It was not due.
+			continue
+		}
+		times[r.Seq]++
+		due = max(due, r.Seq+1)
+	}
+	if !o.Summary.Interrupted {
+		due = len(times)
+	}
+	for _, t := range times[:due] {
+		n += int64(max(t, 1) - min(t, 1))
+	}
+	return n + int64(max(sent, o.Summary.Sent)-min(sent, o.Summary.Sent))
 }

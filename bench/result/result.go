@@ -32,7 +32,8 @@ type Result struct {
 	Topology       string   `json:"topology"`
 	ScheduleSHA256 string   `json:"schedule_sha256"`
 
-	// Partial is set when the run was stopped before its script ended.
+	// Partial is set when the run was stopped before it was complete: its script,
+	// the draining of what was queued, the audit.
 	Partial             bool     `json:"partial"`
 	Valid               bool     `json:"valid"`
 	InvalidReasons      []string `json:"invalid_reasons"`
@@ -110,7 +111,10 @@ type Fault struct {
 	Name      string  `json:"name"`
 	Target    string  `json:"target"`
 	InjectedS float64 `json:"injected_s"`
-	// ClearedS is 0 for a fault that held until the end of the run.
+	// ClearedS is when the script cleared the fault, 0 if it never did. What the
+	// platform cured by itself or an operator by other means (a dark link, by the
+	// restart of its API server) has no time here: journeys decided after it
+	// still count as decided while the fault was active.
 	ClearedS float64 `json:"cleared_s"`
 	Proof    int64   `json:"proof"`
 	Evidence string  `json:"evidence"`
@@ -140,9 +144,10 @@ type AuditFigures struct {
 	OverspendMinor int64 `json:"overspend_minor"`
 	WrongApprovals int64 `json:"wrong_approvals"`
 	WrongDeclines  int64 `json:"wrong_declines"`
-	// LateReversals counts approvals that came after the card network gave up
-	// and were reversed.
-	LateReversals  int64 `json:"late_reversals"`
+	// HoldsReversed counts holds of money, current account and prepaid, that
+	// processors gave back because the card network was not told of them: it
+	// had given up, or no answer had come.
+	HoldsReversed  int64 `json:"holds_reversed"`
 	AdvicesApplied int64 `json:"advices_applied"`
 	// UnknownHappened counts journeys without an answer that did take place.
 	UnknownHappened int64 `json:"unknown_happened"`

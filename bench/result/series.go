@@ -21,6 +21,7 @@ const (
 	RouterStale    = "stale"
 	RouterPoisoned = "poisoned"
 	RouterDown     = "down"
+	RouterWaiting  = "waiting"
 )
 
 // RouterPoint is what a router knew at one moment.

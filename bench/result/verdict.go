@@ -50,7 +50,7 @@ func Verdict(f Facts, rules Rules) []string {
 	reasons := []string{}
 	because := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
 	if f.Partial {
-		because("stopped before the script ended")
+		because("stopped before the run was complete")
 	}
 	for _, step := range f.FailedSteps {
 		because("step failed: %s", step)
@@ -58,6 +58,9 @@ func Verdict(f Facts, rules Rules) []string {
 	l := f.Load
 	if offered := float64(l.Sent) / float64(max(l.Scheduled, 1)); offered < rules.OfferedMin {
 		because("offered %.2f %% of the schedule, less than %.1f %%", offered*100, rules.OfferedMin*100)
+	}
+	if l.Unaccounted > 0 {
+		because("%d journeys are not accounted for: %d scheduled, %d sent, %d dropped", l.Unaccounted, l.Scheduled, l.Sent, l.Dropped)
 	}
 	if p99 := l.SendDelayMs.P99; p99 != nil && *p99 > rules.SendDelayP99Ms {
 		because("send delay p99 %.1f ms, more than %g ms", *p99, rules.SendDelayP99Ms)

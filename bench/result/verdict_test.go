@@ -32,9 +32,10 @@ func TestVerdictEachReasonFires(t *testing.T) {
 		reason string
 		spoil  func(*Facts)
 	}{
-		{"stopped before the script ended", func(f *Facts) { f.Partial = true }},
+		{"stopped before the run was complete", func(f *Facts) { f.Partial = true }},
 		{"step failed: go-dark", func(f *Facts) { f.FailedSteps = []string{"go-dark: no"} }},
 		{"offered 99.40 %", func(f *Facts) { f.Load.Sent = 994 }},
+		{"3 journeys are not accounted for: 1000 scheduled", func(f *Facts) { f.Load.Unaccounted = 3 }},
 		{"send delay p99 6.0 ms", func(f *Facts) { f.Load.SendDelayMs.P99 = &late }},
 		{"used 81 % of its processor time", func(f *Facts) { f.Load.GeneratorShare = 0.81 }},
 		{"garbage collection pause of 7.0 ms", func(f *Facts) { f.Load.GCPauseMaxMs = 7 }},

@@ -7,36 +7,6 @@ import (
 	"strings"
 )
 
-// Targets are what steps may act on. They are handed in by whoever assembles
-// the platform, so that a script is refused before anything starts.
-type Targets struct {
-	Services   []string
-	Nodes      []string
-	APIServers []string
-	// Kinds are the kinds of object with an etcd connection of their own.
-	Kinds  []string
-	Faults []string
-}
-
-// DefaultTargets is the bank as breakbank assembles it, and the service pots,
-// which the scripts of 2017 deploy.
-var DefaultTargets = Targets{
-	Services: []string{
-		"balance", "cardauth", "cardnet", "feed", "fps", "gateway",
-		"ledger", "payments", "pots", "prepaid", "standin",
-	},
-	Nodes:      []string{"a1", "a2", "b1", "b2", "c1", "c2"},
-	APIServers: []string{"apiserver-a", "apiserver-b", "apiserver-c"},
-	Kinds: []string{
-		"services", "endpoints", "endpointslices", "configmaps",
-		"pods", "nodes", "deployments", "leases",
-	},
-	Faults: []string{
-		"link-blackhole", "link-latency", "link-reset", "instance-kill", "router-restart",
-		"apiserver-restart", "registry-quorum-loss", "endpoints-empty", "endpoints-null",
-	},
-}
-
 // MembersMax is the largest registry that a script may ask for: three a zone.
 const MembersMax = 9
 
@@ -81,11 +51,12 @@ var argumentKinds = []argument{
 	}},
 	{name: "FAULT", set: func(w string, t Targets, a *Args) (string, bool) {
 		a.Fault = w
-		return oneOf(w, t.Faults)
+		return oneOf(w, t.FaultNames())
 	}},
-	{name: "TARGET", set: func(w string, _ Targets, a *Args) (string, bool) {
+	// A form has it after FAULT, which says what it may be.
+	{name: "TARGET", set: func(w string, t Targets, a *Args) (string, bool) {
 		a.Target = w
-		return "a target of the fault", w != ""
+		return t.CheckTarget(a.Fault, w)
 	}},
 	{name: "KINDS", rest: true, set: func(w string, t Targets, a *Args) (string, bool) {
 		a.Kinds = strings.Fields(w)

@@ -57,7 +57,8 @@ var Verbs = []Verb{
 		Form: "connections go dark for KINDS", About: "API servers' established etcd connections of these kinds carry nothing any more",
 		Injects: true,
 		Run: func(ctx context.Context, o Operator, a Args) (string, error) {
-			for _, target := range darkLinks(a) {
+			// One link at a time, so that each gives its own proof.
+			for _, target := range linkNames(a.APIServers, a.Kinds) {
 				if err := o.InjectFault(ctx, "link-blackhole", target); err != nil {
 					return "", err
 				}
@@ -141,16 +142,4 @@ var Verbs = []Verb{
 		Form: aftermathForm, About: "ends the script after that many minutes of its own time",
 		Run: func(context.Context, Operator, Args) (string, error) { return "", nil },
 	},
-}
-
-// darkLinks names one relay a kind and API server, so that each gives its own
-// proof.
-func darkLinks(a Args) []string {
-	var links []string
-	for _, server := range a.APIServers {
-		for _, kind := range a.Kinds {
-			links = append(links, server+"/etcd/"+kind)
-		}
-	}
-	return links
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"breakbank/bench/arm"
 	adminv1 "breakbank/proto/admin/v1"
 	bankv1 "breakbank/proto/bank/v1"
 )
@@ -219,13 +220,6 @@ func (r *ctlRestartAPIServer) Run(ctx context.Context, ctl *ctlCommand) error {
 	})
 }
 
-// fallbackModes are the words for how the card edge reaches stand-in.
-var fallbackModes = map[string]bankv1.FallbackMode{
-	"none":        bankv1.FallbackMode_FALLBACK_MODE_NONE,
-	"routed":      bankv1.FallbackMode_FALLBACK_MODE_ROUTED,
-	"independent": bankv1.FallbackMode_FALLBACK_MODE_INDEPENDENT,
-}
-
 type ctlFallback struct {
 	Mode string `arg:"" enum:"none,routed,independent" help:"none, routed or independent."`
 }
@@ -246,7 +240,7 @@ func (f *ctlFallback) Run(ctx context.Context, ctl *ctlCommand) error {
 				return err
 			}
 			_, err = bankv1.NewCardNetServiceClient(conn).SetFallback(c.ctx,
-				&bankv1.SetFallbackRequest{Mode: fallbackModes[f.Mode]})
+				&bankv1.SetFallbackRequest{Mode: arm.FallbackModes[f.Mode]})
 			conn.Close()
 			if err != nil {
 				return err

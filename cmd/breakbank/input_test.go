@@ -13,6 +13,8 @@ import (
 func TestBadInputIsRefusedBeforeAnythingStarts(t *testing.T) {
 	badScenario := filepath.Join(t.TempDir(), "bad.yaml")
 	write(t, badScenario, "name: bad\nsteps:\n  - id: x\n    at: \"13:55\"\n    do: dance\n")
+	badArm := filepath.Join(t.TempDir(), "bad-arm.yaml")
+	write(t, badArm, "name: bad\ndescription: It has a misspelt policy.\netcd_client: pinned\nfallback: none\nstandin: on-switch\nrouter:\n  policies: [keep-lost]\n")
 	for name, c := range map[string]struct {
 		args []string
 		says []string
@@ -21,6 +23,7 @@ func TestBadInputIsRefusedBeforeAnythingStarts(t *testing.T) {
 		"unknown scenario":  {[]string{"replay", "monzo-2018"}, []string{"monzo-2018", "monzo-2017-short"}},
 		"unknown flag":      {[]string{"replay", "--speed", "3"}, []string{"--speed"}},
 		"unknown command":   {[]string{"reply"}, []string{"reply"}},
+		"misspelt policy":   {[]string{"replay", "--arm", badArm}, []string{"bad-arm.yaml", "keep-lost", "keep-last"}},
 		"rate 0":            {[]string{"replay", "--rate", "0"}, []string{"--rate", "more than 0"}},
 		"rate is no number": {[]string{"replay", "--rate", "fast"}, []string{"--rate", "fast"}},
 		"negative pace":     {[]string{"replay", "--pace=-1"}, []string{"--pace", "more than 0"}},

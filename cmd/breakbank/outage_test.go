@@ -39,7 +39,7 @@ func play(t *testing.T, args ...string) played {
 	if err != nil || len(results) != 1 {
 		t.Fatalf("exit code %d, %d results: %s%s", code, len(results), stdout, stderr)
 	}
-	r, err := readResult(results[0])
+	r, err := replay.Read(filepath.Dir(results[0]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ const benchGCPercent = 400
 
 // overhead is what a run takes beside its script: coming up, growing the
 // registry, draining, the audit.
-const overhead = 25 * time.Second
+const overhead = 12 * time.Second
 
 // replayCommand plays a scenario under load.
 type replayCommand struct {
@@ -49,7 +49,7 @@ func (c *replayCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return usageError{err}
 	}
-	if err := mustBeWritable(c.Out); err != nil {
+	if err := mustHaveRoom(c.Out); err != nil {
 		return usageError{err}
 	}
 	debug.SetGCPercent(benchGCPercent)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"breakbank/bench/replay"
@@ -19,7 +17,7 @@ type reportCommand struct {
 func (c *reportCommand) Run(t terminal) error {
 	var results []*result.Result
 	for _, dir := range c.Dirs {
-		r, err := readResult(filepath.Join(dir, replay.ResultName))
+		r, err := replay.Read(dir)
 		if err != nil {
 			return usageError{err}
 		}
@@ -35,19 +33,4 @@ func (c *reportCommand) Run(t terminal) error {
 	}
 	fmt.Fprintln(t.out, path)
 	return nil
-}
-
-func readResult(path string) (*result.Result, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the result of a run: %w", err)
-	}
-	r := &result.Result{}
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, fmt.Errorf("%s is not a result: %w", path, err)
-	}
-	if r.Schema != result.Schema {
-		return nil, fmt.Errorf("%s has schema %d; this program reads schema %d", path, r.Schema, result.Schema)
-	}
-	return r, nil
 }

@@ -51,17 +51,17 @@ func (c *runCommand) Run(ctx context.Context, t terminal) error {
 	platform, err := cluster.Start(ctx, topology, theBank(), func(progress string) {
 		_ = notices.Encode(cluster.Notice{Progress: progress})
 	})
-	if err != nil {
+	if err == nil {
+		_ = notices.Encode(cluster.Notice{Admin: platform.AdminAddress()})
+		<-ctx.Done()
+		platform.Close()
+	} else {
 		_ = notices.Encode(cluster.Notice{Failed: oneLine(err)})
-		return err
 	}
-	_ = notices.Encode(cluster.Notice{Admin: platform.AdminAddress()})
-	<-ctx.Done()
-	platform.Close()
 	if topology.RemoveWhenOrphaned && errors.Is(context.Cause(ctx), errOrphaned) {
-		return os.RemoveAll(topology.Dir)
+		err = errors.Join(err, os.RemoveAll(topology.Dir))
 	}
-	return nil
+	return err
 }
 
 var errOrphaned = errors.New("the parent process is gone")

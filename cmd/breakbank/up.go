@@ -32,7 +32,7 @@ func (c *upCommand) Run(ctx context.Context, t terminal) (err error) {
 	if c.Members < 1 || c.Members > 9 {
 		return misused("--members %d: say 1 to 9", c.Members)
 	}
-	if err := mustBeWritable(c.Out); err != nil {
+	if err := mustHaveRoom(c.Out); err != nil {
 		return usageError{err}
 	}
 	s, err := startSession(ctx, sessionOptions{

@@ -1,13 +1,14 @@
 package evidence_test
 
 import (
-	"breakbank/loadgen"
-	"breakbank/loadgen/evidence"
 	"math"
 	"math/rand/v2"
 	"runtime"
 	"testing"
 	"time"
+
+	"breakbank/loadgen"
+	"breakbank/loadgen/evidence"
 
 	"go.uber.org/goleak"
 )

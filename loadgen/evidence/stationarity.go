@@ -1,10 +1,11 @@
 package evidence
 
 import (
-	"breakbank/loadgen"
 	"fmt"
 	"math"
 	"slices"
+
+	"breakbank/loadgen"
 )
 
 // Trend is the outcome of a Mann–Kendall test for a trend, and how large the

@@ -1,9 +1,10 @@
 package evidence
 
 import (
-	"breakbank/loadgen"
 	"cmp"
 	"slices"
+
+	"breakbank/loadgen"
 )
 
 // Times are the intended and the sent times of the requests of a load that were

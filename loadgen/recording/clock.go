@@ -1,8 +1,9 @@
 package recording
 
 import (
-	"breakbank/loadgen"
 	"fmt"
+
+	"breakbank/loadgen"
 )
 
 // Clock is one of the spans between the three times of a record.

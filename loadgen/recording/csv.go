@@ -1,11 +1,12 @@
 package recording
 
 import (
-	"breakbank/loadgen"
 	"encoding/csv"
 	"fmt"
 	"io"
 	"strconv"
+
+	"breakbank/loadgen"
 )
 
 // SeriesName is the file of the per-second series.

@@ -1,10 +1,11 @@
 package recording
 
 import (
-	"breakbank/loadgen"
 	"fmt"
 	"io"
 	"time"
+
+	"breakbank/loadgen"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )

@@ -1,12 +1,13 @@
 package recording
 
 import (
-	"breakbank/loadgen"
 	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
+
+	"breakbank/loadgen"
 
 	"github.com/klauspost/compress/zstd"
 )

@@ -1,10 +1,11 @@
 package recording
 
 import (
-	"breakbank/loadgen"
 	"cmp"
 	"slices"
 	"sync"
+
+	"breakbank/loadgen"
 )
 
 // chunkRecords is how many records are kept together. Growing by chunks never

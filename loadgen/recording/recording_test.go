@@ -1,8 +1,6 @@
 package recording_test
 
 import (
-	"breakbank/loadgen"
-	"breakbank/loadgen/recording"
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
@@ -12,6 +10,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"breakbank/loadgen"
+	"breakbank/loadgen/recording"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"pgregory.net/rapid"

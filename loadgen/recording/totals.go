@@ -1,8 +1,9 @@
 package recording
 
 import (
-	"breakbank/loadgen"
 	"time"
+
+	"breakbank/loadgen"
 )
 
 // Totals are the figures of a load as a whole, for a load of one kind under

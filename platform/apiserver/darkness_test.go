@@ -191,7 +191,9 @@ func TestDarkConnection(t *testing.T) {
 	}
 
 	b.close(s)
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("the list that hung was answered by a server that had been closed")
+	}
 	l, err := net.Listen("tcp", base[len("http://"):])
 	if err != nil {
 		t.Fatalf("same address again: %v", err)

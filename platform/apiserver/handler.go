@@ -68,9 +68,14 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, req request) e
 	return apierrors.NewMethodNotSupported(schema.GroupResource{Group: req.kind.Group, Resource: req.kind.Resource}, r.Method)
 }
 
+// fail answers with the error, or drops the connection when the request has
+// ended without an answer.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, req request, err error) {
 	if r.Context().Err() != nil {
-		return // nobody waits for the answer any more
+		// The client has left, or the server is closing. To return without an
+		// answer would be to answer 200, which a client that is still there
+		// takes for a write that succeeded.
+		panic(http.ErrAbortHandler)
 	}
 	status := withTypeMeta(statusOf(err, req))
 	if status.Code >= http.StatusInternalServerError {

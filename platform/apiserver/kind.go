@@ -129,6 +129,14 @@ func (k *kindServer) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	k.cache.replace(k.entries(raws), revision)
+	return nil
+}
+
+// entries returns what of a list from etcd is served. A record that is no
+// object is taken for absent, wherever objects are listed or watched: it must
+// not cost the others.
+func (k *kindServer) entries(raws []registry.Raw) []entry {
 	entries := make([]entry, 0, len(raws))
 	for _, raw := range raws {
 		e, err := newEntry(raw)
@@ -138,8 +146,7 @@ func (k *kindServer) fill(ctx context.Context) error {
 		}
 		entries = append(entries, e)
 	}
-	k.cache.replace(entries, revision)
-	return nil
+	return entries
 }
 
 // follow applies etcd's events to the cache until the watch ends, and returns
@@ -188,15 +195,32 @@ func (k *kindServer) apply(event registry.Event) {
 		return
 	}
 	e, err := newEntry(event.Raw)
-	if err != nil {
-		k.log.Error("record in etcd is no object, event left out", "error", err)
-		return
-	}
-	if event.Type == registry.Delete {
+	switch {
+	case err != nil:
+		k.log.Error("record in etcd is no object, taken for absent", "type", event.Type, "error", err)
+		k.forget(event.Raw.Name, event.Revision)
+	case event.Type == registry.Delete:
 		k.cache.remove(e)
+	default:
+		k.cache.put(e)
+	}
+}
+
+// forget removes an object whose last value in etcd cannot be served: it is no
+// object, or, of a deletion, has been compacted away. Watchers hear of the
+// deletion with the value that the cache holds.
+func (k *kindServer) forget(name string, revision int64) {
+	// Only the feed, which calls this, changes the cache.
+	cached, exists, err := k.cache.get(name)
+	if err != nil || !exists {
 		return
 	}
-	k.cache.put(e)
+	last, err := newEntry(registry.Raw{Name: name, Revision: revision, JSON: cached.json})
+	if err != nil {
+		last = cached // It has been read before, so this does not happen.
+		last.revision = revision
+	}
+	k.cache.remove(last)
 }
 
 // requestProgress may fail while there is no connection; the next tick asks

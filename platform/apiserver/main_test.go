@@ -72,7 +72,11 @@ func newBed(t *testing.T) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.cluster.Close() })
+	t.Cleanup(func() {
+		if err := b.cluster.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	b.etcd, err = clientv3.New(clientv3.Config{Endpoints: b.cluster.ClientAddrs(), Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)

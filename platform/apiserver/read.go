@@ -85,15 +85,7 @@ func (k *kindServer) list(ctx context.Context, opts readOptions) ([]entry, int64
 	if err != nil {
 		return nil, 0, err
 	}
-	entries := make([]entry, 0, len(raws))
-	for _, raw := range raws {
-		e, err := newEntry(raw)
-		if err != nil {
-			return nil, 0, err
-		}
-		entries = append(entries, e)
-	}
-	return entries, revision, nil
+	return k.entries(raws), revision, nil
 }
 
 // waitFor waits, within bounds, until the cache knows a revision.

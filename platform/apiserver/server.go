@@ -124,8 +124,10 @@ func (s *Server) countConn(_ net.Conn, state http.ConnState) {
 // Close drops all connections at once, those of watches and those to etcd, and
 // waits until nothing of the server runs any more.
 func (s *Server) Close() error {
+	// The connections go first: nobody is to hear how the rest ends.
+	errs := []error{s.http.Close()}
 	s.stop()
-	errs := []error{s.http.Close(), s.closeKinds()}
+	errs = append(errs, s.closeKinds())
 	s.running.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close API server %s: %w", s.cfg.Name, err)

@@ -20,10 +20,10 @@ const (
 	relistenLimit = 5 * time.Second
 )
 
-// relayedKinds are the kinds whose etcd connection runs through a relay, so
+// RelayedKinds are the kinds whose etcd connection runs through a relay, so
 // that it can go dark (mechanism 1 of the outage). Deployments, pods, nodes
 // and leases are not among them: those kept flowing in 2017.
-var relayedKinds = []string{"services", "endpoints", "endpointslices", "configmaps"}
+var RelayedKinds = []string{"services", "endpoints", "endpointslices", "configmaps"}
 
 // apiServerRole is one API server that can be restarted at its address.
 type apiServerRole struct {
@@ -52,7 +52,7 @@ func (p *Platform) startAPIServers(ctx context.Context) error {
 
 // newAPIServer starts an API server with its relays.
 func (p *Platform) newAPIServer(ctx context.Context, name, zone string) (*apiServerRole, error) {
-	for _, kind := range relayedKinds {
+	for _, kind := range RelayedKinds {
 		l, err := p.ports.Listen()
 		if err != nil {
 			return nil, err
@@ -99,9 +99,8 @@ func (p *Platform) memberFor(zone string) string {
 func (r *apiServerRole) restart(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.server != nil {
-		r.server.Close()
-		r.server = nil
+	if err := r.stop(); err != nil {
+		return fmt.Errorf("restart %s: %w", r.name, err)
 	}
 	l, err := listenAgain(ctx, r.address)
 	if err != nil {
@@ -140,11 +139,18 @@ func (r *apiServerRole) restarts() int64 {
 func (r *apiServerRole) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.server != nil {
-		r.server.Close()
-		r.server = nil
+	return r.stop()
+}
+
+// stop drops every connection of the server, if there is one. The caller holds
+// mu.
+func (r *apiServerRole) stop() error {
+	if r.server == nil {
+		return nil
 	}
-	return nil
+	server := r.server
+	r.server = nil
+	return server.Close()
 }
 
 // listenAgain listens at an address that this process has just given up.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,6 +85,9 @@ func Spawn(ctx context.Context, executable string, t Topology, progress func(str
 	admin, err := awaitReady(ctx, notices, progress)
 	if err != nil {
 		c.Kill()
+		if errors.Is(err, errEndedEarly) {
+			err = fmt.Errorf("%w: %s", err, lastLine(log.Name()))
+		}
 		return nil, err
 	}
 	c.Admin, err = grpc.NewClient(admin, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -109,6 +113,18 @@ func (c *Child) Kill() {
 		c.stdin.Close()
 		c.log.Close()
 	})
+}
+
+var errEndedEarly = errors.New("the platform ended before it was ready")
+
+// lastLine is the last thing that a log says.
+func lastLine(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return lines[len(lines)-1]
 }
 
 // readNotices passes on the child's lines until its output ends.
@@ -145,7 +161,7 @@ func awaitReady(ctx context.Context, notices <-chan Notice, progress func(string
 		case n, open := <-notices:
 			switch {
 			case !open:
-				return "", errors.New("the platform ended before it was ready; see platform.log")
+				return "", errEndedEarly
 			case n.Failed != "":
 				return "", errors.New(n.Failed)
 			case n.Admin != "":

@@ -72,10 +72,12 @@ func (j *judge) followEtcd(ctx context.Context) {
 		if err := j.watchOnce(ctx); err != nil && ctx.Err() == nil {
 			j.log.Warn("watching endpoints in etcd", "error", err)
 		}
+		again := time.NewTimer(judgeRewatch)
 		select {
 		case <-ctx.Done():
-		case <-time.After(judgeRewatch):
+		case <-again.C:
 		}
+		again.Stop()
 	}
 }
 
@@ -139,8 +141,10 @@ func (j *judge) hear(name string, s node.RouterStatus, now time.Time) {
 	switch {
 	case !s.Running:
 		v.state = adminv1.DiscoveryState_DISCOVERY_STATE_DOWN
-	case len(s.Table) == 0:
+	case s.Poisoned:
 		v.state = adminv1.DiscoveryState_DISCOVERY_STATE_POISONED
+	case len(s.Table) == 0:
+		v.state = adminv1.DiscoveryState_DISCOVERY_STATE_WAITING
 	default:
 		v.state = adminv1.DiscoveryState_DISCOVERY_STATE_LIVE
 		if wrong := j.wrongName(s.Table); wrong != "" {

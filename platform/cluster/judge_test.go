@@ -14,6 +14,7 @@ const (
 	stale    = adminv1.DiscoveryState_DISCOVERY_STATE_STALE
 	poisoned = adminv1.DiscoveryState_DISCOVERY_STATE_POISONED
 	down     = adminv1.DiscoveryState_DISCOVERY_STATE_DOWN
+	waiting  = adminv1.DiscoveryState_DISCOVERY_STATE_WAITING
 )
 
 func tableOf(addresses ...string) node.RouterStatus {
@@ -36,7 +37,8 @@ func TestTheJudgeHoldsTablesAgainstEtcd(t *testing.T) {
 		behind time.Duration
 	}{
 		{"a router that does not run", 0, node.RouterStatus{}, down, 0},
-		{"one that runs and never had a table", 0, node.RouterStatus{Running: true}, poisoned, 0},
+		{"one that runs and has no table yet", 0, node.RouterStatus{Running: true}, waiting, 0},
+		{"one that cannot read any list", 0, node.RouterStatus{Running: true, Status: router.Status{Poisoned: true}}, poisoned, 0},
 		{"etcd's addresses, in another order", 0, tableOf("127.0.0.1:2", "127.0.0.1:1"), live, 0},
 		{"an update that is on its way", 0, tableOf("127.0.0.1:1"), live, 0},
 		{"one that is late", judgeGrace, tableOf("127.0.0.1:1"), live, judgeGrace},

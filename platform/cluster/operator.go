@@ -11,7 +11,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"breakbank/platform/apiserver/client"
 	"breakbank/platform/deploy"
@@ -171,25 +170,6 @@ func (o *operator) deployment(ctx context.Context, service string) (*appsv1.Depl
 		return nil, fmt.Errorf("read deployment %s: %w", service, err)
 	}
 	return d, nil
-}
-
-// pods reads all pods.
-func (o *operator) pods(ctx context.Context) ([]corev1.Pod, error) {
-	var pods []corev1.Pod
-	err := o.anyServer(ctx, func(ctx context.Context, c *client.Client) error {
-		list, err := c.List(ctx, "pods", "")
-		if err != nil {
-			return err
-		}
-		pods = make([]corev1.Pod, len(list.Items))
-		for i, item := range list.Items {
-			if err := json.Unmarshal(item, &pods[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return pods, err
 }
 
 // anyServer calls one API server after the other until one has an answer. An

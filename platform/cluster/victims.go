@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -49,16 +48,16 @@ func (p *Platform) KillInstance(_ context.Context, name string) error {
 	return fmt.Errorf("no instance %q; running are %s", name, strings.Join(p.Instances(), ", "))
 }
 
-// InstanceServes says whether something accepts connections for an instance.
-func (p *Platform) InstanceServes(ctx context.Context, name string) bool {
+// InstanceAddress is where an instance that runs is reached.
+func (p *Platform) InstanceAddress(name string) (string, bool) {
 	for _, a := range p.agents {
 		for _, i := range a.Instances() {
 			if i.Name == name {
-				return accepts(ctx, i.Address)
+				return i.Address, true
 			}
 		}
 	}
-	return false
+	return "", false
 }
 
 // Routers names the nodes, each of which has one router.
@@ -73,7 +72,13 @@ func (p *Platform) RestartRouter(ctx context.Context, name string) error {
 	return a.RestartRouter(ctx)
 }
 
-// RouterIncarnation counts the starts of a node's router.
+// RouterRuns says whether a node's router runs.
+func (p *Platform) RouterRuns(name string) bool {
+	a, err := p.agent(name)
+	return err == nil && a.RouterStatus().Running
+}
+
+// RouterIncarnation counts the routers that a node has had.
 func (p *Platform) RouterIncarnation(name string) int64 {
 	if a, err := p.agent(name); err == nil {
 		return a.RouterStatus().Incarnation
@@ -172,16 +177,4 @@ func (p *Platform) apiServer(name string) (*apiServerRole, error) {
 		}
 	}
 	return nil, fmt.Errorf("no API server %q; they are %s", name, strings.Join(p.APIServers(), ", "))
-}
-
-// accepts says whether a connection to the address is taken.
-func accepts(ctx context.Context, address string) bool {
-	ctx, cancel := context.WithTimeout(ctx, proofLimit)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp4", address)
-	if err != nil {
-		return false
-	}
-	conn.Close()
-	return true
 }

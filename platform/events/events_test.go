@@ -284,6 +284,31 @@ func TestAWorkerThatStopsLeavesNothingBehind(t *testing.T) {
 	ended(t, second)
 }
 
+// TestAWorkerStopsWhileTheServerIsAway: there is nobody to give messages back
+// to, so it does not try.
+func TestAWorkerStopsWhileTheServerIsAway(t *testing.T) {
+	s := start(t)
+	b := connect(t, s)
+	raise(t, b, "the only one")
+	ctx, cancel := context.WithCancel(t.Context())
+	finished := make(chan error, 1)
+	go func() {
+		finished <- events.Work(ctx, b, events.WorkConfig{Stream: events.Advices, Durable: "primary", Parallel: 4},
+			func(context.Context, *eventsv1.AdviceRaised, events.Delivery) error { return nil })
+	}()
+	eventually(t, "the queue is empty", func() bool { return pending(t, b) == 0 })
+	s.Close()
+	eventually(t, "publishing fails", func() bool {
+		return b.Publish(t.Context(), events.AdviceSubject, "k", advice("k")) != nil
+	})
+	cancel()
+	began := time.Now()
+	ended(t, finished)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+}
+
 func entry(sequence int64, account string) *bookv1.Entry {
 	return &bookv1.Entry{Sequence: sequence, Operation: &bookv1.Operation{Key: fmt.Sprint(sequence), DebitAccount: account}}
 }

@@ -26,6 +26,10 @@ const (
 	// that a recovered service waits for its backlog.
 	redeliverMin = 100 * time.Millisecond
 	redeliverMax = 5 * time.Second
+	// giveBackWait bounds the return of what was fetched ahead, by a worker
+	// that stops: a server that has gone silent does not say that there is no
+	// more of it.
+	giveBackWait = time.Second
 )
 
 // ErrDiscard wrapped by a handler's error takes the message out of the queue
@@ -112,7 +116,7 @@ func (w *worker[T, M]) run(ctx context.Context) error {
 			err = w.limit.Wait(ctx)
 		}
 		if err != nil {
-			giveBack(msg, messages)
+			w.giveBack(msg, messages)
 			return errors.Join(fmt.Errorf("receive: %w", err), handlers.Wait())
 		}
 		handlers.Go(func() error {
@@ -123,22 +127,28 @@ func (w *worker[T, M]) run(ctx context.Context) error {
 }
 
 // giveBack returns the message in hand, if any, and those fetched ahead, so
-// that others need not wait for ackWait to pass.
-func giveBack(msg jetstream.Msg, messages jetstream.MessagesContext) {
+// that others need not wait for ackWait to pass. When the server is away there
+// is nobody to give them to; it gives them out again by itself.
+func (w *worker[T, M]) giveBack(msg jetstream.Msg, messages jetstream.MessagesContext) {
+	defer messages.Stop()
+	if !w.bus.conn.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), giveBackWait)
+	defer cancel()
 	messages.Drain()
 	for {
 		if msg != nil {
 			if err := msg.Nak(); err != nil {
-				break // The server is away; it gives them out again by itself.
+				return // The server has gone away.
 			}
 		}
-		next, err := messages.Next()
+		next, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			break
+			return
 		}
 		msg = next
 	}
-	messages.Stop()
 }
 
 // answer handles one message and tells the server what became of it. When

@@ -17,6 +17,10 @@ var apiServerRestart = Kind{
 		if err := v.RestartAPIServer(ctx, target); err != nil {
 			return nil, fmt.Errorf("restart %s: %w", target, err)
 		}
-		return &restarted{what: target, before: before, incarnation: func() int64 { return v.APIServerIncarnation(target) }}, nil
+		now := v.APIServerIncarnation(target)
+		return selfHealing{Proof{
+			Count:    now - before,
+			Evidence: fmt.Sprintf("%s was incarnation %d, is %d", target, before, now),
+		}}, nil
 	},
 }

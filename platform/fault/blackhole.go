@@ -5,7 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Blackhole is the proof of a link's darkness.
+// Blackhole is the darkness of a link's connections, with its proof. It is safe
+// for concurrent use.
 type Blackhole struct {
 	connections []*connection // fixed once injected
 	swallowed   atomic.Int64
@@ -13,6 +14,14 @@ type Blackhole struct {
 
 	mu      sync.Mutex
 	sampled map[*connection]struct{}
+}
+
+// Clear resets the connections that went dark, because their streams have
+// holes, and leaves what else is wrong with the link.
+func (b *Blackhole) Clear() {
+	for _, c := range b.connections {
+		c.reset()
+	}
 }
 
 // Connections is the number of connections that went dark.

@@ -55,6 +55,7 @@ func (s *server) start(l net.Listener) {
 			s.mu.Lock()
 			s.open = append(s.open, conn)
 			s.mu.Unlock()
+			_, _ = conn.Write([]byte{0}) // Whoever has left needs no answer.
 		}
 	})
 }
@@ -159,13 +160,18 @@ func (v *victims) KillInstance(_ context.Context, name string) error {
 	return nil
 }
 
-func (v *victims) InstanceServes(_ context.Context, name string) bool {
-	return v.instance[name].serves()
+func (v *victims) InstanceAddress(name string) (string, bool) {
+	s, known := v.instance[name]
+	if !known || !s.serves() {
+		return "", false
+	}
+	return s.listener.Addr().String(), true
 }
 func (v *victims) Routers() []string { return slices.Sorted(maps.Keys(v.router)) }
 func (v *victims) RestartRouter(_ context.Context, node string) error {
 	return v.router[node].restart()
 }
+func (v *victims) RouterRuns(node string) bool         { return v.router[node].serves() }
 func (v *victims) RouterIncarnation(node string) int64 { return v.router[node].starts() }
 func (v *victims) APIServers() []string                { return slices.Sorted(maps.Keys(v.apiServer)) }
 
@@ -462,15 +468,12 @@ func TestParametersAreRead(t *testing.T) {
 		want int64
 		ok   bool
 	}{{"20", 20, true}, {"0", 0, true}, {"-1", 0, false}, {"x", 0, false}, {"60001", 0, false}} {
-		got, err := number(map[string]string{"latency_ms": c.text}, "latency_ms", -1, latencyMsMax)
+		got, err := number(map[string]string{"latency_ms": c.text}, "latency_ms", latencyMsDefault, latencyMsMax)
 		if (err == nil) != c.ok || got != c.want {
 			t.Errorf("%q: %d, %v", c.text, got, err)
 		}
 	}
-	if _, err := number(nil, "latency_ms", -1, latencyMsMax); err == nil {
-		t.Error("a mandatory parameter is missing, and nobody says so")
-	}
-	if got, err := number(nil, "jitter_ms", 0, latencyMsMax); got != 0 || err != nil {
+	if got, err := number(nil, "latency_ms", latencyMsDefault, latencyMsMax); got != latencyMsDefault || err != nil {
 		t.Errorf("default %d, %v", got, err)
 	}
 }

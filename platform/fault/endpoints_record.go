@@ -61,7 +61,7 @@ type brokenRecord struct {
 	name, subsets string
 	good          []byte
 	revision      int64
-	end           atomic.Pointer[string] // how it ended; nil while it lasts
+	end           atomic.Pointer[Proof] // as it stood at the end; nil while it lasts
 }
 
 // Clear puts the good record back, unless somebody has written another one
@@ -71,6 +71,8 @@ func (b *brokenRecord) Clear(ctx context.Context) error {
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return fmt.Errorf("restore the endpoints of %s: %w", b.name, err)
 	}
+	// What API servers reach from here on may be what is true again.
+	proof := b.look()
 	end := ", held until it was cleared"
 	switch {
 	case err != nil:
@@ -82,26 +84,30 @@ func (b *brokenRecord) Clear(ctx context.Context) error {
 			return fmt.Errorf("restore the endpoints of %s: %w", b.name, err)
 		}
 	}
-	b.end.Store(&end)
+	proof.Evidence += end
+	b.end.Store(&proof)
 	return nil
 }
 
-// Proof counts who holds the record: etcd, which took it at a revision, and
-// the API servers that have got that far.
+// Proof counts the API servers that the record has reached: those whose caches
+// have got as far as the revision at which etcd took it.
 func (b *brokenRecord) Proof() Proof {
+	if end := b.end.Load(); end != nil {
+		return *end
+	}
+	return b.look()
+}
+
+func (b *brokenRecord) look() Proof {
 	servers := 0
 	for _, name := range b.victims.APIServers() {
 		if b.victims.APIServerRevision(name, endpointsResource) >= b.revision {
 			servers++
 		}
 	}
-	p := Proof{
-		Count: 1 + int64(servers),
+	return Proof{
+		Count: int64(servers),
 		Evidence: fmt.Sprintf(`etcd took "subsets": %s for %s at revision %d, which %d API servers have reached`,
 			b.subsets, b.name, b.revision, servers),
 	}
-	if end := b.end.Load(); end != nil {
-		p.Evidence += *end
-	}
-	return p
 }

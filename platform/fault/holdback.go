@@ -6,13 +6,17 @@ import (
 	"time"
 )
 
-// Latency is a delay on a link, with its proof.
+// Latency is a delay on a link, with its proof. It is safe for concurrent use.
 type Latency struct {
 	delay, jitter time.Duration
 	seed          uint64
+	current       *atomic.Pointer[Latency] // the link's
 	chunks        atomic.Int64
 	held          atomic.Int64 // nanoseconds
 }
+
+// Clear ends it, and leaves what else is wrong with the link.
+func (l *Latency) Clear() { l.current.CompareAndSwap(l, nil) }
 
 // Chunks is the number of reads that were held back.
 func (l *Latency) Chunks() int64 { return l.chunks.Load() }

@@ -32,7 +32,7 @@ type darkLink struct {
 }
 
 func (d *darkLink) Clear(context.Context) error {
-	d.relay.Clear()
+	d.hole.Clear()
 	return nil
 }
 

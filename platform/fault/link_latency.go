@@ -9,6 +9,10 @@ import (
 // Limits of link-latency's parameters.
 const (
 	latencyMsMax = 60_000
+	// latencyMsDefault is what a script means that gives no latency: a round
+	// trip gets 400 ms longer, as on a bad line across the world, and nothing
+	// on the links times out of it (a read from etcd has 10 s).
+	latencyMsDefault = 200
 	// latencySeedDefault is used when a script gives no seed: a script without
 	// one replays, too.
 	latencySeedDefault = 1
@@ -16,7 +20,7 @@ const (
 
 var linkLatency = Kind{
 	Name:    "link-latency",
-	About:   "what enters the link is held back each way; latency_ms, jitter_ms (0), seed (1)",
+	About:   "what enters the link is held back each way; latency_ms (200), jitter_ms (0), seed (1)",
 	Targets: linkNames,
 	Inject: func(_ context.Context, v Victims, target string, params map[string]string) (Active, error) {
 		link, err := linkOf(v, target)
@@ -26,7 +30,7 @@ var linkLatency = Kind{
 		if err := onlyKnown(params, "latency_ms", "jitter_ms", "seed"); err != nil {
 			return nil, err
 		}
-		delayMs, err := number(params, "latency_ms", -1, latencyMsMax)
+		delayMs, err := number(params, "latency_ms", latencyMsDefault, latencyMsMax)
 		if err != nil {
 			return nil, err
 		}
@@ -38,18 +42,15 @@ var linkLatency = Kind{
 		if err != nil {
 			return nil, err
 		}
-		return &slowLink{relay: link, latency: link.Latency(
+		return &slowLink{latency: link.Latency(
 			time.Duration(delayMs)*time.Millisecond, time.Duration(jitterMs)*time.Millisecond, uint64(seed))}, nil
 	},
 }
 
-type slowLink struct {
-	relay   *Relay
-	latency *Latency
-}
+type slowLink struct{ latency *Latency }
 
 func (s *slowLink) Clear(context.Context) error {
-	s.relay.Clear()
+	s.latency.Clear()
 	return nil
 }
 

@@ -34,13 +34,10 @@ func onlyKnown(params map[string]string, known ...string) error {
 }
 
 // number reads a parameter that is a whole number of at least 0, and at most
-// limit unless that is negative. A negative fallback makes it mandatory.
+// limit unless that is negative.
 func number(params map[string]string, name string, fallback, limit int64) (int64, error) {
 	text, given := params[name]
 	if !given {
-		if fallback < 0 {
-			return 0, fmt.Errorf("parameter %q is missing", name)
-		}
 		return fallback, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)

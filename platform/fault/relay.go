@@ -75,8 +75,7 @@ func (r *Relay) Connections() int {
 
 // Blackhole makes the connections that are established now carry nothing any
 // more, in both directions: what comes is acknowledged and swallowed, and
-// nothing is closed. New connections work. It lasts until Clear, which resets
-// those connections: their streams have holes.
+// nothing is closed. New connections work. It lasts until it is cleared.
 func (r *Relay) Blackhole() *Blackhole {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,9 +90,10 @@ func (r *Relay) Blackhole() *Blackhole {
 
 // Latency holds back everything that enters the link from now on, each way,
 // by delay plus a random part below jitter, drawn from the seed, the link, the
-// connection and the direction. Order is kept. It lasts until Clear.
+// connection and the direction. Order is kept. It lasts until it is cleared or another one
+// takes its place.
 func (r *Relay) Latency(delay, jitter time.Duration, seed uint64) *Latency {
-	l := &Latency{delay: delay, jitter: jitter, seed: seed ^ r.seed}
+	l := &Latency{delay: delay, jitter: jitter, seed: seed ^ r.seed, current: &r.delay}
 	r.delay.Store(l)
 	return l
 }
@@ -107,18 +107,6 @@ func (r *Relay) Reset() int {
 		c.reset()
 	}
 	return len(r.open)
-}
-
-// Clear ends what Blackhole and Latency began.
-func (r *Relay) Clear() {
-	r.delay.Store(nil)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for c := range r.open {
-		if c.dark.Load() != nil {
-			c.reset()
-		}
-	}
 }
 
 // Close ends the link and all its connections, and waits until they are gone.

@@ -192,7 +192,7 @@ func TestBlackholeSwallowsAndClosesNothing(t *testing.T) {
 		t.Errorf("%d connections open, want all 3", open)
 	}
 
-	l.Clear()
+	hole.Clear()
 	if err := conn.SetReadDeadline(time.Now().Add(testLimit)); err != nil {
 		t.Fatal(err)
 	}
@@ -232,13 +232,43 @@ func TestLatencyHoldsBackBothWaysInOrder(t *testing.T) {
 	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, sent.Bytes()) {
 		t.Errorf("out of order, or lost: %v", err)
 	}
-	l.Clear()
+	latency.Clear()
 	if err := echoes(conn, "after"); err != nil {
 		t.Error(err)
 	}
 	held := latency.Chunks()
 	if err := echoes(conn, "again"); err != nil || latency.Chunks() != held {
 		t.Errorf("held back after it was cleared: %v", err)
+	}
+}
+
+func TestClearingOneFaultLeavesTheOther(t *testing.T) {
+	l := newLink(t)
+	conn := l.dial()
+	if err := echoes(conn, "before"); err != nil {
+		t.Fatal(err)
+	}
+	hole := l.Blackhole()
+	first := l.Latency(time.Millisecond, 0, 1)
+	second := l.Latency(2*time.Millisecond, 0, 1)
+	first.Clear() // The second has taken its place.
+	lit := l.dial()
+	if err := echoes(lit, "slow"); err != nil || second.Chunks() == 0 {
+		t.Errorf("%d reads held back, %v: want latency still", second.Chunks(), err)
+	}
+	second.Clear()
+	if _, err := io.WriteString(conn, "void"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "bytes swallowed after the latency was cleared", func() bool { return hole.Swallowed() == int64(len("void")) })
+
+	third := l.Latency(time.Millisecond, 0, 1)
+	hole.Clear()
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the dark connection ends with %v, want a reset", err)
+	}
+	if err := echoes(lit, "slow again"); err != nil || third.Chunks() == 0 {
+		t.Errorf("%d reads held back, %v: want latency still", third.Chunks(), err)
 	}
 }
 

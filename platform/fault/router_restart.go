@@ -13,29 +13,41 @@ var routerRestart = Kind{
 		if err := onlyKnown(params); err != nil {
 			return nil, err
 		}
-		before := v.RouterIncarnation(target)
+		r := &restartedRouter{victims: v, node: target, ran: v.RouterRuns(target), before: v.RouterIncarnation(target)}
 		if err := v.RestartRouter(ctx, target); err != nil {
 			return nil, fmt.Errorf("restart the router of %s: %w", target, err)
 		}
-		return &restarted{what: "router of " + target, before: before, incarnation: func() int64 { return v.RouterIncarnation(target) }}, nil
+		return r, nil
 	},
 }
 
-// restarted proves a restart by the count of starts. A router that is made
-// before the old one is broken is counted once it has taken over, which may
-// be later than the restart that asked for it.
-type restarted struct {
-	what        string
-	before      int64
-	incarnation func() int64
+// restartedRouter proves a restart by the death of the router that ran or, if
+// none did, by one that runs now. A router that is made before the old one is
+// broken is counted once it has taken over, which may be later than the
+// restart that asked for it.
+type restartedRouter struct {
+	victims Victims
+	node    string
+	ran     bool // before
+	before  int64
 }
 
-func (r *restarted) Clear(context.Context) error { return nil }
+func (r *restartedRouter) Clear(context.Context) error { return nil }
 
-func (r *restarted) Proof() Proof {
-	now := r.incarnation()
-	return Proof{
-		Count:    now - r.before,
-		Evidence: fmt.Sprintf("%s was incarnation %d, is %d", r.what, r.before, now),
+func (r *restartedRouter) Proof() Proof {
+	now, runs := r.victims.RouterIncarnation(r.node), r.victims.RouterRuns(r.node)
+	p := Proof{Count: now - r.before}
+	if !r.ran && runs {
+		p.Count = max(p.Count, 1)
 	}
+	p.Evidence = fmt.Sprintf("router of %s was incarnation %d, %s; is %d, %s",
+		r.node, r.before, running(r.ran), now, running(runs))
+	return p
+}
+
+func running(is bool) string {
+	if is {
+		return "running"
+	}
+	return "down"
 }

@@ -14,16 +14,20 @@ type Victims interface {
 	Links() map[string]*Relay
 
 	Instances() []string
+	// InstanceAddress is where an instance that runs is reached (host:port).
+	// It is not known any more once the instance has ended.
+	InstanceAddress(name string) (address string, known bool)
 	// KillInstance ends an instance as a crash would.
 	KillInstance(ctx context.Context, name string) error
-	// InstanceServes says whether a connection to the instance is taken.
-	InstanceServes(ctx context.Context, name string) bool
 
 	// Routers names the nodes, each of which has one router.
 	Routers() []string
 	// RestartRouter does not wait until the router is ready again.
 	RestartRouter(ctx context.Context, node string) error
-	// RouterIncarnation grows with each restart of a node's router.
+	// RouterRuns says whether a node's router runs.
+	RouterRuns(node string) bool
+	// RouterIncarnation grows when a node's router dies or another one has
+	// taken over from it, and not when somebody merely asks for that.
 	RouterIncarnation(node string) int64
 
 	APIServers() []string

@@ -78,13 +78,16 @@ func (p *podWatch) follow(ctx context.Context, server *client.Client) (heard boo
 	}
 	p.tenants.sync(pods)
 
+	// A server that does not even open the watch is silent, too.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	silence := time.AfterFunc(silenceLimit, cancel)
+	defer silence.Stop()
 	watch, err := server.Watch(ctx, "pods", list.ResourceVersion)
 	if err != nil {
 		return false, err
 	}
 	defer watch.Close()
-	silence := time.AfterFunc(silenceLimit, watch.Close)
-	defer silence.Stop()
 	for {
 		event, err := watch.Next()
 		if err != nil {

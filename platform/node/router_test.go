@@ -90,7 +90,10 @@ type bench struct {
 	routers []*fakeRouter
 	unready bool // routers started from now on do not become ready
 	config  string
-	dark    bool // the API server answers nothing
+	dark    bool   // the API servers answer nothing
+	oneDark bool   // the first of them answers nothing
+	refuse  string // the configuration that no router is made with
+	made    string // the configuration of the last router
 }
 
 func newBench(t *testing.T, config string) *bench {
@@ -103,9 +106,11 @@ func newBench(t *testing.T, config string) *bench {
 
 // start runs a new keeper, as an agent that has been restarted would.
 func (b *bench) start() {
-	api := httptest.NewServer(http.HandlerFunc(b.serveConfig))
-	b.t.Cleanup(api.Close)
-	servers := apiServers{client.New(api.URL)}
+	first := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.serveConfig(w, r, true) }))
+	b.t.Cleanup(first.Close)
+	second := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.serveConfig(w, r, false) }))
+	b.t.Cleanup(second.Close)
+	servers := apiServers{client.New(first.URL), client.New(second.URL)}
 	b.t.Cleanup(servers.close)
 	b.socket = NewSocket(listen(b.t))
 	log := slog.New(slog.DiscardHandler)
@@ -116,9 +121,9 @@ func (b *bench) start() {
 	b.t.Cleanup(func() { cancel(); <-done; _ = b.socket.Close() })
 }
 
-func (b *bench) serveConfig(w http.ResponseWriter, r *http.Request) {
+func (b *bench) serveConfig(w http.ResponseWriter, r *http.Request, first bool) {
 	b.mu.Lock()
-	dark, config := b.dark, b.config
+	dark, config := b.dark || first && b.oneDark, b.config
 	b.mu.Unlock()
 	if dark {
 		<-r.Context().Done()
@@ -132,9 +137,13 @@ func (b *bench) serveConfig(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(`{"metadata":{"name":"router"},"data":{"config.yaml":"` + quoted + `"}}`))
 }
 
-func (b *bench) make(_ []byte, l net.Listener) (Router, error) {
+func (b *bench) make(config []byte, l net.Listener) (Router, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if _, err := router.ParseConfig(config); err != nil || string(config) == b.refuse {
+		return nil, errors.Join(errors.New("refused"), err)
+	}
+	b.made = string(config)
 	r := &fakeRouter{number: len(b.routers) + 1, listener: l, ready: make(chan struct{}), done: make(chan struct{})}
 	if !b.unready {
 		close(r.ready)
@@ -205,6 +214,10 @@ func TestRouterRestartBreaksBeforeItMakes(t *testing.T) {
 		t.Errorf("status %+v, want down in its second incarnation", s)
 	}
 	b.await("the reason", func(s RouterStatus) bool { return strings.Contains(s.Detail, "404") })
+	b.keeper.restart() // Nothing dies of it.
+	if s := b.keeper.status(); s.Running || s.Incarnation != 2 {
+		t.Errorf("status %+v, want down in its second incarnation still", s)
+	}
 	waiting := dial(t, b.socket.Addr())
 	b.set(func() { b.config = plainConfig })
 	b.await("second router", func(s RouterStatus) bool { return s.Running })

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,7 +29,7 @@ const (
 const (
 	// configPause is between two attempts to read the configuration.
 	configPause = 500 * time.Millisecond
-	// snapshotAfter is how long the registry gets to answer when there is a
+	// snapshotAfter is how long the API servers get to answer when there is a
 	// snapshot to go by.
 	snapshotAfter = 300 * time.Millisecond
 	// snapshotFile is the last good configuration, below the agent's
@@ -46,22 +48,23 @@ type routerConfig struct {
 	failed func(error)
 }
 
-// read returns a configuration, however long it takes: it fails only when ctx
-// ends.
-func (c *routerConfig) read(ctx context.Context) ([]byte, error) {
+// read returns the configurations to start a router with, in the order in
+// which to try them: what the API servers have, if they say so in time, and
+// the last good one, if there is one. Without that it takes however long it
+// takes: read fails only when ctx ends.
+func (c *routerConfig) read(ctx context.Context) ([][]byte, error) {
 	if saved, ok := c.load(); ok {
-		quick, cancel := context.WithTimeout(ctx, snapshotAfter)
-		fresh, err := c.get(quick, c.servers[0])
-		cancel()
-		if err == nil {
-			c.keep(fresh)
-			return fresh, nil
-		}
-		if ctx.Err() != nil {
+		fresh, err := c.quick(ctx)
+		switch {
+		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
+		case err != nil:
+			c.log.Warn("the router starts from its last good configuration", "error", err)
+			return [][]byte{saved}, nil
+		case bytes.Equal(fresh, saved):
+			return [][]byte{fresh}, nil
 		}
-		c.log.Warn("the router starts from its last good configuration", "error", err)
-		return saved, nil
+		return [][]byte{fresh, saved}, nil
 	}
 	for attempt := 0; ; attempt++ {
 		var config []byte
@@ -71,8 +74,7 @@ func (c *routerConfig) read(ctx context.Context) ([]byte, error) {
 			return err
 		})
 		if err == nil {
-			c.keep(config)
-			return config, nil
+			return [][]byte{config}, nil
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -85,6 +87,42 @@ func (c *routerConfig) read(ctx context.Context) ([]byte, error) {
 	}
 }
 
+// quick asks all API servers at once, since a dark one would use up the time
+// for the others, and returns the first configuration within snapshotAfter.
+func (c *routerConfig) quick(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, snapshotAfter)
+	defer cancel()
+	type answer struct {
+		config []byte
+		err    error
+	}
+	answers := make(chan answer, len(c.servers))
+	for _, server := range c.servers {
+		go func() {
+			config, err := c.get(ctx, server)
+			answers <- answer{config, err}
+		}()
+	}
+	var first []byte
+	var errs []error
+	for range c.servers {
+		got := <-answers
+		switch {
+		case got.err != nil:
+			errs = append(errs, got.err)
+		case first == nil:
+			first = got.config
+			cancel() // The others' answers are waited for, not needed.
+		}
+	}
+	if first == nil {
+		return nil, errors.Join(errs...)
+	}
+	return first, nil
+}
+
+// get reads the configuration at one API server. A blank one is an error: it
+// would be a router without any of its policies.
 func (c *routerConfig) get(ctx context.Context, server *client.Client) ([]byte, error) {
 	raw, err := server.Get(ctx, "configmaps", RouterConfigMap)
 	if err != nil {
@@ -95,8 +133,11 @@ func (c *routerConfig) get(ctx context.Context, server *client.Client) ([]byte, 
 		return nil, fmt.Errorf("read ConfigMap %s: %w", RouterConfigMap, err)
 	}
 	config, ok := object.Data[RouterConfigKey]
-	if !ok {
+	switch {
+	case !ok:
 		return nil, fmt.Errorf("ConfigMap %s has no %s", RouterConfigMap, RouterConfigKey)
+	case strings.TrimSpace(config) == "":
+		return nil, fmt.Errorf("ConfigMap %s has a blank %s", RouterConfigMap, RouterConfigKey)
 	}
 	return []byte(config), nil
 }
@@ -115,14 +156,19 @@ func (c *routerConfig) load() ([]byte, bool) {
 	return saved, hasPolicy(saved, policyConfigSnapshot)
 }
 
-// keep saves a configuration that asks for it, and forgets the one saved
-// before otherwise. That it cannot be saved does not keep the router down.
+// keep saves a configuration that a router has been made with, if it asks for
+// that, and forgets the one saved before if it does not. That it cannot be
+// saved does not keep the router down.
 func (c *routerConfig) keep(config []byte) {
-	var err error
-	if hasPolicy(config, policyConfigSnapshot) {
+	parsed, err := router.ParseConfig(config)
+	switch {
+	case err != nil: // It does not say what it asks for.
+	case parsed.Has(policyConfigSnapshot):
 		err = replaceFile(c.path(), config)
-	} else if err = os.Remove(c.path()); errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	default:
+		if err = os.Remove(c.path()); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	}
 	if err != nil {
 		c.log.Warn("keeping the router's configuration", "error", err)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type RouterStatus struct {
 	Running bool
 	// Incarnation counts the routers that this node has had, from 1; one that
 	// is to replace another counts once that one is dead or it has taken over.
+	// Asking to restart a router that is down adds nothing.
 	Incarnation int64
 }
 
@@ -98,8 +100,7 @@ func (k *routerKeeper) restart() {
 	k.mu.Lock()
 	old := k.current
 	switch {
-	case old == nil: // The one being started takes this one's place as well.
-		k.incarnation++
+	case old == nil: // There is none to replace; one is being started.
 	case old.makeBeforeBreak:
 		k.replace = true
 		old = nil
@@ -143,12 +144,28 @@ func (k *routerKeeper) down(why string) {
 	k.why = why
 }
 
-// launch makes a router on a lease of its own, which gets no connections yet.
+// launch makes a router on a lease of its own, which gets no connections yet,
+// with the first configuration that one can be made with. Only that is kept: a
+// bad one must not cost the last good one.
 func (k *routerKeeper) launch(ctx context.Context) (*runningRouter, error) {
-	config, err := k.config.read(ctx)
+	configs, err := k.config.read(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var refused []error
+	for _, config := range configs {
+		made, err := k.launchWith(config)
+		if err == nil {
+			k.config.keep(config)
+			return made, nil
+		}
+		k.log.Error("no router can be made with its configuration", "error", err)
+		refused = append(refused, err)
+	}
+	return nil, errors.Join(refused...)
+}
+
+func (k *routerKeeper) launchWith(config []byte) (*runningRouter, error) {
 	lease := k.socket.Lease()
 	made, err := k.make(config, lease)
 	if err != nil {

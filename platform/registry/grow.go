@@ -120,7 +120,7 @@ func (c *Cluster) promote(ctx context.Context, m *member, id uint64) error {
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
-			return fmt.Errorf("promote (last answer: %v): %w", err, ctx.Err())
+			return fmt.Errorf("promote: %w, last answer: %w", ctx.Err(), err)
 		}
 	}
 }

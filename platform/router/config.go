@@ -28,7 +28,8 @@ const (
 	// defaultBindingTimeout is linkerd's (router `bindingTimeoutMs`, 10 s).
 	defaultBindingTimeout = 10 * time.Second
 	// defaultBetterTableWait is how long a request waits for a table that has
-	// a live endpoint, where some policy can bring one (routing.md).
+	// a live endpoint, where some policy can bring one:
+	// as long as a call waits that could not be sent (platform/rpc).
 	defaultBetterTableWait = 500 * time.Millisecond
 )
 
@@ -50,9 +51,12 @@ type Config struct {
 	BindingTimeout time.Duration `yaml:"binding_timeout"`
 
 	// BetterTableWait is how long a request waits when there is a table but
-	// no live endpoint in it. Zero fails at once. Left out, it is 500 ms for
-	// an arm with the policy heartbeat, which can find a better table in that
-	// time, and zero for every other, which would only fail later.
+	// no live endpoint in it. Zero fails at once. Left out, it is 500 ms only
+	// for an arm with the policy heartbeat, which looks for a better table
+	// elsewhere and can find one in that time. For every other arm it is
+	// zero: nothing but the source that it believes anyway could bring one,
+	// so waiting would mostly make the same failure later. An arm that wants
+	// the wait for everything says so.
 	BetterTableWait *time.Duration `yaml:"better_table_wait"`
 
 	Retries  Retries   `yaml:"retries"`

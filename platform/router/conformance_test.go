@@ -136,16 +136,20 @@ func conformMetadata(ctx context.Context, t *testing.T, b *backend, c testpb.Tes
 }
 
 func conformStatus(ctx context.Context, t *testing.T, b *backend, c testpb.TestServiceClient) {
-	b.unary = func(context.Context, *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+	b.unary = func(ctx context.Context, _ *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+		_ = grpc.SetHeader(ctx, metadata.Pairs("why", "frozen"))
 		s, err := status.New(codes.FailedPrecondition, "nichts zu machen – 100%").WithDetails(&errdetails.ErrorInfo{Reason: "FROZEN"})
 		if err != nil {
 			t.Error(err)
 		}
 		return nil, s.Err()
 	}
-	var trailer metadata.MD
-	_, err := c.UnaryCall(ctx, ask(""), grpc.Trailer(&trailer))
+	var header metadata.MD
+	_, err := c.UnaryCall(ctx, ask(""), grpc.Header(&header))
 	s := status.Convert(err)
+	if got := header.Get("why"); len(got) != 1 || got[0] != "frozen" {
+		t.Errorf("the headers of an error are %v", header)
+	}
 	if s.Code() != codes.FailedPrecondition || s.Message() != "nichts zu machen – 100%" {
 		t.Errorf("status is %v", s)
 	}

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"breakbank/platform/router/discovery"
+	"breakbank/platform/rpc"
 )
 
 const (
@@ -18,11 +20,22 @@ const (
 	// tcp.connectTimeout = 1 s).
 	connectTimeout = time.Second
 
-	// An address that refused is left alone for 1 s, doubling to 32 s
+	// An address that took no connection is skipped for 1 s, doubling to 32 s
 	// (Finagle, FailFastFactory 1, 2, 4, 8, 16, 32 s), unless all the others
-	// refused too.
-	refusedBackoffMin = time.Second
-	refusedBackoffMax = 32 * time.Second
+	// took none either.
+	skipMin = time.Second
+	skipMax = 32 * time.Second
+
+	// The channel meanwhile tries again this often: it answers with its last
+	// failure until it has succeeded, so its pauses must be short beside the
+	// skip's, or an address that is back would stay unreachable for both.
+	redialMin = 50 * time.Millisecond
+	redialMax = 250 * time.Millisecond
+
+	// unreachableAfter is how long an attempt must have waited for a connection
+	// for its end, on the caller's side, to count against the address: many
+	// times what a connection inside a data centre takes.
+	unreachableAfter = 250 * time.Millisecond
 
 	// evidenceEvery bounds how often one address is reported to discovery.
 	evidenceEvery = time.Second
@@ -46,20 +59,25 @@ const (
 // changes is guarded by the service's lock.
 type endpoint struct {
 	discovery.Endpoint
+
+	// conn is nil until the endpoint is first used: a table has many names of
+	// which a node uses few. Who has picked the endpoint may read it.
 	conn *grpc.ClientConn
 
 	active  int  // attempts under way
 	retired bool // left the table; close when the last attempt ends
 
-	refusals     int // in a row
-	refusedUntil time.Time
-	reportedAt   time.Time
+	failures   int // to connect, in a row
+	skipUntil  time.Time
+	reportedAt time.Time
 }
 
-// newEndpoint prepares a connection, which is made when it is first used. Its
-// :authority is the service's name, by which the instance knows that it was
-// meant.
-func newEndpoint(service string, e discovery.Endpoint) (*endpoint, error) {
+// open makes the channel if there is none. Its :authority is the service's
+// name, by which the instance knows that it was meant.
+func (e *endpoint) open(service string) error {
+	if e.conn != nil {
+		return nil
+	}
 	conn, err := grpc.NewClient("passthrough:///"+e.Addr,
 		grpc.WithAuthority(service),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -68,7 +86,7 @@ func newEndpoint(service string, e discovery.Endpoint) (*endpoint, error) {
 			return d.DialContext(ctx, "tcp", addr)
 		}),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: refusedBackoffMin, Multiplier: 2, Jitter: 0.2, MaxDelay: refusedBackoffMax},
+			Backoff:           backoff.Config{BaseDelay: redialMin, Multiplier: 2, Jitter: 0.2, MaxDelay: redialMax},
 			MinConnectTimeout: connectTimeout,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
@@ -78,6 +96,7 @@ func newEndpoint(service string, e discovery.Endpoint) (*endpoint, error) {
 		grpc.WithWriteBufferSize(ioBufferBytes),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
+		rpc.WatchWire(),
 		grpc.WithIdleTimeout(0),
 		grpc.WithDefaultCallOptions(
 			grpc.ForceCodecV2(rawCodec{}),
@@ -86,20 +105,28 @@ func newEndpoint(service string, e discovery.Endpoint) (*endpoint, error) {
 		),
 	)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("dial %s: %w", e.Addr, err)
 	}
-	return &endpoint{Endpoint: e, conn: conn}, nil
+	e.conn = conn
+	return nil
 }
 
-// refused notes that the address did not take a connection.
-func (e *endpoint) refused(now time.Time) {
-	if now.Before(e.refusedUntil) {
-		return // still the same refusal
-	}
-	e.refusedUntil = now.Add(min(refusedBackoffMin<<e.refusals, refusedBackoffMax))
-	if e.refusals < 5 { // 1 s << 5 is the maximum
-		e.refusals++
+// close ends the connection, if there is one; nothing is under way on it.
+func (e *endpoint) close() {
+	if e.conn != nil {
+		_ = e.conn.Close() // it fails only if closed twice
 	}
 }
 
-func (e *endpoint) reached() { e.refusals, e.refusedUntil = 0, time.Time{} }
+// unreachable notes that the address took no connection.
+func (e *endpoint) unreachable(now time.Time) {
+	if now.Before(e.skipUntil) {
+		return // still the same failure
+	}
+	e.skipUntil = now.Add(min(skipMin<<e.failures, skipMax))
+	if e.failures < 5 { // 1 s << 5 is the maximum
+		e.failures++
+	}
+}
+
+func (e *endpoint) reached() { e.failures, e.skipUntil = 0, time.Time{} }

@@ -105,7 +105,7 @@ func (q *request) send(try attempt) error {
 			q.in.SetTrailer(q.provenance(e, r.trailer))
 			return nil
 		}
-		if f == answered && status.Code(r.err) == codes.Unavailable && q.sentOnce {
+		if q.sentOnce && f == answered && status.Code(r.err) == codes.Unavailable {
 			// Not executed this time; an attempt before it may have been.
 			f = lost
 		}
@@ -115,17 +115,24 @@ func (q *request) send(try attempt) error {
 			}
 			continue
 		}
-		q.in.SetTrailer(q.provenance(e, r.trailer))
-		switch f {
-		case lost:
-			return status.Errorf(codes.Aborted, "%s at %s: outcome unknown: %v", q.name, e.Addr, r.err)
-		case neverSent:
-			return q.unavailable(r.err.Error())
-		case abandoned:
-			return r.abandonedStatus(q.ctx)
-		case answered, refused:
+		if f == answered && !final {
+			// It fails only once headers have been sent.
+			_ = q.in.SetHeader(passable(r.header))
 		}
-		return r.err
+		q.in.SetTrailer(q.provenance(e, r.trailer))
+		return q.verdict(f, e, r.err)
+	}
+}
+
+// verdict is what the caller is told of the last attempt.
+func (q *request) verdict(f fate, e *endpoint, err error) error {
+	switch {
+	case f == neverSent:
+		return q.unavailable(err.Error())
+	case f == lost, q.sentOnce && !f.executed():
+		return status.Errorf(codes.Aborted, "%s at %s: outcome unknown: %v", q.name, e.Addr, err)
+	default:
+		return err
 	}
 }
 
@@ -157,16 +164,17 @@ func (q *request) attempt(e *endpoint, try attempt) (*reply, fate, bool) {
 // it is bounded by the number of endpoints, for none is tried twice. One that
 // was lost needs the caller's word that it may be repeated, and budget.
 func (q *request) mayGoOn(f fate) bool {
+	inTime := q.ctx.Err() == nil
 	switch f {
-	case neverSent, refused:
-		return true
+	case neverSent, misdelivered:
+		return inTime
 	case lost:
 		q.sentOnce = true
-		if q.repeatable && q.service.mayRetry(time.Now(), q.retried) {
+		if inTime && q.repeatable && q.service.mayRetry(time.Now(), q.retried) {
 			q.retried++
 			return true
 		}
-	case answered, abandoned:
+	case answered, abandoned, unsendable:
 	}
 	return false
 }

@@ -10,8 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +32,9 @@ const (
 	maxMessageBytes = 4<<20 + 64<<10
 	// maxStreams bounds the requests under way on one connection.
 	maxStreams = 20_000
+	// streamWorkersPerCPU is how many goroutines are kept at hand for requests,
+	// whose stacks have grown already.
+	streamWorkersPerCPU = 2
 	// minPingEvery is how often a client may probe its connection.
 	minPingEvery = time.Second
 )
@@ -107,6 +110,9 @@ func New(o Options) (*Router, error) {
 		grpc.InitialConnWindowSize(connectionWindowBytes),
 		grpc.ReadBufferSize(ioBufferBytes),
 		grpc.WriteBufferSize(ioBufferBytes),
+		// One that blocks in a stream is no loss: with all of them busy grpc
+		// starts a goroutine, as it would without them.
+		grpc.NumStreamWorkers(uint32(streamWorkersPerCPU*runtime.GOMAXPROCS(0))),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingEvery, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
 	)
@@ -130,7 +136,7 @@ func (r *Router) run() {
 	r.discovery = discovery.StartRunner(discovery.RunnerConfig{
 		Core: discovery.Config{
 			Parser: parser, Policies: policies, WatchNull: r.config.WatchNull,
-			Rand: rand.New(rand.NewPCG(r.options.Seed, nameHash(r.options.Node))),
+			Rand: newRand(r.options.Seed, r.options.Node),
 		},
 		Sources:     sources,
 		SnapshotDir: r.options.SnapshotDir,

@@ -30,7 +30,7 @@ func deadAddr(t *testing.T) string {
 
 // A dead address costs a request nothing but the way to the next one, and no
 // retry budget: here there is none.
-func TestRefusedGoesOnToTheNext(t *testing.T) {
+func TestUnreachableGoesOnToTheNext(t *testing.T) {
 	registry := newRegistryStub(t)
 	b := startBackend(t, "echo-3")
 	registry.set("echo", instance{"echo-1", deadAddr(t)}, instance{"echo-2", deadAddr(t)}, b.instance())
@@ -49,7 +49,7 @@ func TestRefusedGoesOnToTheNext(t *testing.T) {
 	}
 }
 
-func TestAllRefusedFailsFast(t *testing.T) {
+func TestAllUnreachableFailsFast(t *testing.T) {
 	registry := newRegistryStub(t)
 	registry.set("echo", instance{"echo-1", deadAddr(t)}, instance{"echo-2", deadAddr(t)})
 	r, addr := startRouter(t, registry, "{strategy: p2c-ewma, parser: linkerd-2017, policies: [keep-last]}")
@@ -177,8 +177,7 @@ func TestLostRequest(t *testing.T) {
 }
 
 // A stream whose connection breaks after the server has answered something
-// has an unknown outcome. grpc reports it as Unavailable, in words that the
-// router must know.
+// has an unknown outcome. grpc reports it as Unavailable.
 func TestLostAfterHeaders(t *testing.T) {
 	registry := newRegistryStub(t)
 	b := startBackend(t, "echo-1")
@@ -200,7 +199,7 @@ func TestLostAfterHeaders(t *testing.T) {
 
 // A key does not make Unavailable out of a request that was lost once: the
 // attempt after it was not executed, the first may have been.
-func TestLostThenRefusedIsUnknown(t *testing.T) {
+func TestLostThenUnreachableIsUnknown(t *testing.T) {
 	registry := newRegistryStub(t)
 	b := startBackend(t, "echo-1")
 	dieOnCall(b)
@@ -213,14 +212,19 @@ func TestLostThenRefusedIsUnknown(t *testing.T) {
 	}
 }
 
-// A server that was not meant refuses, and the request goes elsewhere. With
+// misdeliver is how a server turns away what was not meant for it.
+func misdeliver(ctx context.Context) error {
+	_ = grpc.SetTrailer(ctx, metadata.Pairs(rpc.RefusedTrailer, rpc.RefusedWrongService))
+	return status.Error(codes.Unavailable, "not meant for me")
+}
+
+// A server that was not meant says so, and the request goes elsewhere. With
 // the policy identity the address is dropped.
-func TestWrongInstance(t *testing.T) {
+func TestMisdelivered(t *testing.T) {
 	registry := newRegistryStub(t)
 	stranger, b := startBackend(t, "prepaid-1"), startBackend(t, "echo-2")
 	stranger.unary = func(ctx context.Context, _ *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
-		_ = grpc.SetTrailer(ctx, metadata.Pairs(rpc.RefusedTrailer, rpc.RefusedWrongService))
-		return nil, status.Error(codes.Unavailable, "not meant for me")
+		return nil, misdeliver(ctx)
 	}
 	registry.set("echo", instance{"echo-1", stranger.addr}, b.instance())
 	r, addr := startRouter(t, registry, "{strategy: round-robin, retries: {kind: none}, policies: [identity]}")

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/connectivity"
+
 	"breakbank/platform/router/balance"
 	"breakbank/platform/router/discovery"
 )
@@ -39,7 +41,7 @@ func newService(name string, c Config, seed uint64, log *slog.Logger) (*service,
 	if err != nil {
 		return nil, err
 	}
-	s := &service{name: name, log: log, strategy: strategy, budget: budget, rng: rand.New(rand.NewPCG(seed, nameHash(name)))}
+	s := &service{name: name, log: log, strategy: strategy, budget: budget, rng: newRand(seed, name)}
 	if c.Ejection != nil {
 		s.ejector = balance.NewEjector(balance.EjectionConfig(*c.Ejection))
 	}
@@ -62,12 +64,8 @@ func (s *service) update(entry discovery.Entry) {
 			s.endpoints = append(s.endpoints, old[i])
 			continue
 		}
-		fresh, err := newEndpoint(s.name, e)
-		if err != nil {
-			s.log.Warn("an address cannot be dialled", "service", s.name, "addr", e.Addr, "error", err)
-			continue
-		}
-		if s.used {
+		fresh := &endpoint{Endpoint: e}
+		if s.used && s.open(fresh) {
 			fresh.conn.Connect() // before the first request needs it
 		}
 		s.endpoints = append(s.endpoints, fresh)
@@ -100,10 +98,13 @@ func (s *service) retire(e *endpoint) {
 	}
 }
 
-// close ends the connection; nothing is under way on it.
-func (e *endpoint) close() {
-	// It fails only if closed twice.
-	_ = e.conn.Close()
+// open sees to it that an endpoint has a channel, and says whether it has.
+func (s *service) open(e *endpoint) bool {
+	if err := e.open(s.name); err != nil {
+		s.log.Warn("an address cannot be dialled", "service", s.name, "addr", e.Addr, "error", err)
+		return false
+	}
+	return true
 }
 
 // close ends all connections, under way or not.
@@ -145,12 +146,16 @@ func (s *service) pick(now time.Time, method string, tried []*endpoint) *endpoin
 		return nil
 	}
 	for i, e := range endpoints {
-		view[i] = balance.Endpoint{ID: e.Addr, Healthy: !now.Before(e.refusedUntil)}
+		view[i] = balance.Endpoint{ID: e.Addr, Healthy: !now.Before(e.skipUntil)}
 	}
 	if s.ejector != nil {
 		s.ejector.Mark(now, view)
 	}
 	e := endpoints[s.strategy.Pick(now, s.rng, view, balance.Request{Method: method})]
+	if !s.open(e) {
+		e.unreachable(now)
+		return nil
+	}
 	e.active++
 	s.strategy.Observe(balance.Event{Kind: balance.Sent, ID: e.Addr, At: now})
 	return e
@@ -176,12 +181,20 @@ func (s *service) done(e *endpoint, began, now time.Time, f fate, failed bool) (
 	evidence := discovery.Evidence{Service: s.name, Addr: e.Addr}
 	switch f {
 	case neverSent:
-		e.refused(now)
-		evidence.Kind = discovery.Refused
-	case refused:
-		evidence.Kind = discovery.WrongInstance
-	case answered, lost, abandoned:
+		// Either the channel says that it cannot connect, or the caller left
+		// before it had; an impatient one proves nothing, nor does one that
+		// waited for a free stream.
+		if !failed && (e.conn.GetState() == connectivity.Ready || now.Sub(began) < unreachableAfter) {
+			return discovery.Evidence{}, false
+		}
+		e.unreachable(now)
+		evidence.Kind = discovery.Unreachable
+	case misdelivered:
+		evidence.Kind = discovery.Misdelivered
+	case answered, lost:
 		e.reached()
+		return discovery.Evidence{}, false
+	case abandoned, unsendable:
 		return discovery.Evidence{}, false
 	}
 	if now.Sub(e.reportedAt) < evidenceEvery {

@@ -21,29 +21,31 @@ func (q *request) stream() error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		var r reply
-		out, err := e.conn.NewStream(ctx, &duplex, q.method, grpc.Peer(&r.peer))
+		out, err := e.conn.NewStream(r.wire.Record(ctx), &duplex, q.method)
 		if err != nil {
 			r.err = err
 			return &r, false
 		}
 		up.attach(out)
-		final := q.download(out, &r)
+		final := q.download(out, &r, up.settle)
 		cancel() // frees an upload that waits for the server to read
 		// Messages that went to a stream which came to nothing and cannot be
 		// sent again rule out another attempt.
-		return &r, final || !up.detach(r.peer.Addr != nil)
+		return &r, final || !up.detach(r.wire.Sent())
 	})
 }
 
 // download passes headers, messages and the end of a stream to the caller. It
-// reports whether the caller has seen any of it.
-func (q *request) download(out grpc.ClientStream, r *reply) (final bool) {
+// reports whether the caller has seen any of it, and calls settle when it
+// first has.
+func (q *request) download(out grpc.ClientStream, r *reply, settle func()) (final bool) {
 	// Its error is that of RecvMsg below.
 	r.header, _ = out.Header()
 	if len(r.header) > 0 {
 		final = true
+		settle()
 		if err := q.in.SendHeader(passable(r.header.Copy())); err != nil {
-			r.err = err
+			r.err, r.callerGone = err, true
 			return final
 		}
 	}
@@ -60,7 +62,7 @@ func (q *request) download(out grpc.ClientStream, r *reply) (final bool) {
 		err = q.in.SendMsg(&m)
 		m.free()
 		if err != nil {
-			r.err = err
+			r.err, r.callerGone = err, true
 			return true
 		}
 	}

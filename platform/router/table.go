@@ -3,7 +3,6 @@ package router
 import (
 	"context"
 	"errors"
-	"hash/fnv"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -145,10 +144,4 @@ func (t *table) await(ctx context.Context, changed <-chan struct{}, deadline tim
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-}
-
-func nameHash(name string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(name)) // a hash never fails
-	return h.Sum64()
 }

@@ -20,16 +20,17 @@ func (q *request) unary() error {
 			r      reply
 			answer message
 		)
-		r.err = e.conn.Invoke(ctx, q.method, &ask, &answer, grpc.Header(&r.header), grpc.Trailer(&r.trailer), grpc.Peer(&r.peer))
+		r.err = e.conn.Invoke(r.wire.Record(ctx), q.method, &ask, &answer, grpc.Header(&r.header), grpc.Trailer(&r.trailer))
 		if r.err != nil {
 			return &r, false
 		}
 		defer answer.free()
 		if err := q.in.SetHeader(passable(r.header)); err != nil {
-			r.err = err
+			r.err, r.callerGone = err, true
 			return &r, true
 		}
 		r.err = q.in.SendMsg(&answer)
+		r.callerGone = r.err != nil
 		return &r, true
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 )
@@ -13,11 +14,12 @@ import (
 const replayBytes = 256 << 10
 
 // upload takes what the caller sends and passes it to the attempt under way.
-// Until an attempt is known to have reached a server it keeps the messages,
-// so that the next one can have them too.
+// Until an attempt has answered it keeps the messages, so that the next one can
+// have them too.
 type upload struct {
 	in         grpc.ServerStream
 	repeatable bool
+	settled    atomic.Bool // the attempt under way is the last
 
 	mu       sync.Mutex
 	attached *sync.Cond        // out is set, or the request is over
@@ -76,7 +78,7 @@ func (u *upload) pass(m message, err error) bool {
 func (u *upload) keep(m message) {
 	size := m.data.Len()
 	// The first message is kept whatever its size: most requests have no other.
-	if u.lossy || (len(u.kept) > 0 && u.bytes+size > replayBytes) {
+	if u.settled.Load() || u.lossy || (len(u.kept) > 0 && u.bytes+size > replayBytes) {
 		u.lossy = true
 		u.forget()
 		m.free()
@@ -110,6 +112,18 @@ func (u *upload) detach(sent bool) (replayable bool) {
 		u.lossy = true
 	}
 	return !u.lossy
+}
+
+// settle says that there will be no other attempt: nothing is kept any more.
+// It must not wait for the lock, which is held while a message waits for the
+// server to read on, and the server may wait for its answer to be read.
+func (u *upload) settle() {
+	u.settled.Store(true)
+	if u.mu.TryLock() {
+		u.lossy = true
+		u.forget()
+		u.mu.Unlock()
+	}
 }
 
 // close ends the request: nothing is kept any more.

@@ -18,15 +18,6 @@ import (
 // after finding the one it had was gone.
 const maxPicks = 5
 
-// fate is what became of an attempt.
-type fate int
-
-const (
-	ended     fate = iota // answered by the peer, or out of the caller's time
-	neverSent             // no peer has seen it
-	lost                  // sent, and the connection broke before an answer
-)
-
 // caller makes the calls of one channel.
 type caller struct {
 	target target
@@ -44,9 +35,9 @@ func (c *caller) unary(ctx context.Context, method string, req, reply any, cc *g
 	}
 	what, err := c.attempt(ctx, cc, call)
 	switch {
-	case what == ended:
+	case what == Answered || what == OutOfTime:
 		return err
-	case what == neverSent:
+	case what == NeverSent:
 		return c.unavailable(method, err)
 	case !repeatable || ctx.Err() != nil:
 		return c.aborted(method, err)
@@ -56,7 +47,7 @@ func (c *caller) unary(ctx context.Context, method string, req, reply any, cc *g
 	collect(ctx, Provenance{Attempts: 1})
 	again, errAgain := c.attempt(ctx, cc, call)
 	switch {
-	case again != ended:
+	case again == NeverSent || again == Lost:
 		return c.aborted(method, errAgain)
 	case status.Code(errAgain) == codes.Unavailable:
 		// It was not executed this time; it may have been the first time.
@@ -68,36 +59,18 @@ func (c *caller) unary(ctx context.Context, method string, req, reply any, cc *g
 
 // attempt makes the call once a connection is ready, waiting for that up to
 // sendWait, and says what became of it.
-func (c *caller) attempt(ctx context.Context, cc *grpc.ClientConn, call func(context.Context) error) (fate, error) {
+func (c *caller) attempt(ctx context.Context, cc *grpc.ClientConn, call func(context.Context) error) (Fate, error) {
 	deadline := time.Now().Add(sendWait)
 	for pick := 1; ; pick++ {
 		if err := waitReady(ctx, cc, deadline); err != nil {
-			return neverSent, err
+			return NeverSent, err
 		}
-		var record wireRecord
-		err := call(context.WithValue(ctx, wireContext{}, &record))
-		switch {
-		case err == nil || record.answered.Load():
-			return ended, err
-		case record.sent.Load():
-			return lostOrEnded(err), err
-		case status.Code(err) != codes.Unavailable || pick == maxPicks || !time.Now().Before(deadline):
-			return neverSent, err
+		var wire Wire
+		err := call(wire.Record(ctx))
+		what := wire.Fate(err)
+		if what != NeverSent || status.Code(err) != codes.Unavailable || pick == maxPicks || !time.Now().Before(deadline) {
+			return what, err
 		}
-	}
-}
-
-// lostOrEnded tells a call whose connection broke from one whose caller ran
-// out of time or cancelled it, given that it was sent and no status came. Only
-// the code tells: a connection may break in the very moment in which the
-// caller's time ends, and grpc-go then says Unavailable, which would claim that
-// nothing happened.
-func lostOrEnded(err error) fate {
-	switch status.Code(err) {
-	case codes.DeadlineExceeded, codes.Canceled:
-		return ended
-	default:
-		return lost
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
 
@@ -13,13 +14,15 @@ import (
 // audit: a router was killed 1.2 s after a payment had been sent through it,
 // and the payment was taken for one that nobody had seen.
 func TestALossAtTheDeadlineIsALoss(t *testing.T) {
-	for code, want := range map[codes.Code]fate{
-		codes.Unavailable:      lost,
-		codes.Internal:         lost,
-		codes.DeadlineExceeded: ended,
-		codes.Canceled:         ended,
+	for code, want := range map[codes.Code]Fate{
+		codes.Unavailable:      Lost,
+		codes.Internal:         Lost,
+		codes.DeadlineExceeded: OutOfTime,
+		codes.Canceled:         OutOfTime,
 	} {
-		if got := lostOrEnded(status.Error(code, "transport is closing")); got != want {
+		var w Wire
+		wireWatcher{}.HandleRPC(w.Record(t.Context()), &stats.OutHeader{})
+		if got := w.Fate(status.Error(code, "transport is closing")); got != want {
 			t.Errorf("%v: fate %d, want %d", code, got, want)
 		}
 	}
@@ -28,5 +31,26 @@ func TestALossAtTheDeadlineIsALoss(t *testing.T) {
 	cancel()
 	if err := c.aborted("m", ctx.Err()); status.Code(err) != codes.Aborted {
 		t.Errorf("a lost call ends as %v", err)
+	}
+}
+
+// TestAWireForgetsWhatWasNotProcessed: grpc begins again by itself only after
+// an attempt that the peer handed back. If that second attempt finds no
+// connection, nothing was sent, in time or out of it.
+func TestAWireForgetsWhatWasNotProcessed(t *testing.T) {
+	var w Wire
+	ctx := w.Record(t.Context())
+	for _, event := range []stats.RPCStats{&stats.Begin{}, &stats.OutHeader{}, &stats.Begin{}} {
+		wireWatcher{}.HandleRPC(ctx, event)
+	}
+	for _, code := range []codes.Code{codes.Unavailable, codes.DeadlineExceeded} {
+		if got := w.Fate(status.Error(code, "")); got != NeverSent {
+			t.Errorf("%v: fate %d, want NeverSent", code, got)
+		}
+	}
+	wireWatcher{}.HandleRPC(ctx, &stats.OutHeader{})
+	wireWatcher{}.HandleRPC(ctx, &stats.InTrailer{})
+	if got := w.Fate(status.Error(codes.Unavailable, "")); got != Answered {
+		t.Errorf("fate %d, want Answered", got)
 	}
 }

@@ -25,6 +25,10 @@ const (
 	// finishWait bounds how long a drained server waits for calls in flight:
 	// longer than a card network's primary gets (1.2 s).
 	finishWait = 3 * time.Second
+	// handlersWait bounds how long a server that cuts its calls off waits for
+	// their handlers to notice: their contexts have ended, and what a handler
+	// does without a context, such as a synced write, takes milliseconds.
+	handlersWait = time.Second
 	// keepaliveMin is the shortest ping interval a server puts up with.
 	keepaliveMin = 5 * time.Second
 )
@@ -54,6 +58,8 @@ type Server struct {
 	end    context.CancelFunc
 
 	stopping  atomic.Bool
+	cutOnce   sync.Once
+	abandoned chan struct{} // closed when handlers outlive the server
 	closeOnce sync.Once
 	onClose   []func()
 }
@@ -66,9 +72,10 @@ func NewServer(config ServerConfig) *Server {
 	if config.DrainFor == 0 {
 		config.DrainFor = DefaultDrainFor
 	}
-	s := &Server{config: config, health: health.NewServer()}
+	s := &Server{config: config, health: health.NewServer(), abandoned: make(chan struct{})}
 	s.ending, s.end = context.WithCancel(context.Background())
 	s.grpc = grpc.NewServer(
+		grpc.WaitForHandlers(true),
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMin, PermitWithoutStream: true}),
@@ -84,7 +91,7 @@ func NewServer(config ServerConfig) *Server {
 func (s *Server) Registrar() grpc.ServiceRegistrar { return s.grpc }
 
 // OnClose adds what is to be closed after the server has stopped, drained or
-// killed; the last added goes first.
+// killed, and no handler runs any more; the last added goes first.
 func (s *Server) OnClose(f func()) { s.onClose = append(s.onClose, f) }
 
 // Refused is the number of requests refused because they were meant for
@@ -94,7 +101,13 @@ func (s *Server) Refused() int64 { return s.refused.Load() }
 // Serve serves until Drain or Kill, then returns nil; or returns the error
 // that ended it.
 func (s *Server) Serve() error {
-	err := s.grpc.Serve(s.config.Listener)
+	served := make(chan error, 1)
+	go func() { served <- s.grpc.Serve(s.config.Listener) }()
+	var err error
+	select {
+	case err = <-served:
+	case <-s.abandoned: // gRPC's Serve returns with the last handler.
+	}
 	if err == nil || s.stopping.Load() || errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}
@@ -103,13 +116,13 @@ func (s *Server) Serve() error {
 
 // Drain says NOT_SERVING, goes on serving for DrainFor, then takes no more
 // calls, waits for those in flight and stops. When ctx ends, or calls take
-// longer than a few seconds, those left are cut off and an error says so.
+// longer than a few seconds, those left are cut off, as by Kill, and an error
+// says so.
 func (s *Server) Drain(ctx context.Context) error {
 	s.stopping.Store(true)
-	defer s.close()
 	s.health.Shutdown()
 	if err := pause(ctx, s.config.DrainFor); err != nil {
-		s.grpc.Stop()
+		s.cut()
 		return fmt.Errorf("drain %s: %w", s.config.Instance, err)
 	}
 	s.end()
@@ -122,20 +135,49 @@ func (s *Server) Drain(ctx context.Context) error {
 	defer cancel()
 	select {
 	case <-finished:
+		s.close()
 		return nil
 	case <-ctx.Done():
 		// The graceful stop ends with the connections, once the handlers that
 		// were cut off have noticed.
-		s.grpc.Stop()
+		s.cut()
 		return fmt.Errorf("drain %s: calls in flight cut off: %w", s.config.Instance, ctx.Err())
 	}
 }
 
-// Kill stops at once: connections die, calls in flight with them.
+// Kill stops at once: connections die, calls in flight with them. It waits for
+// their handlers to notice, a second at most. If some then still run, what
+// OnClose added stays open until they have returned, and Kill does not wait
+// for that.
 func (s *Server) Kill() {
 	s.stopping.Store(true)
-	s.grpc.Stop()
-	s.close()
+	s.cut()
+}
+
+// cut ends connections and calls, and closes. Nothing is closed under a
+// handler: stand-in's pebble panics when it is used after that.
+func (s *Server) cut() {
+	s.cutOnce.Do(func() {
+		quiet := make(chan struct{})
+		go func() {
+			defer close(quiet)
+			s.grpc.Stop()
+		}()
+		timer := time.NewTimer(handlersWait)
+		defer timer.Stop()
+		select {
+		case <-quiet:
+			s.close()
+		case <-timer.C:
+			s.config.Log.Error("calls that were cut off are still handled; what they use stays open until they end",
+				"instance", s.config.Instance, "after", handlersWait)
+			close(s.abandoned)
+			go func() {
+				<-quiet
+				s.close()
+			}()
+		}
+	})
 }
 
 // close runs the OnClose functions, once.

@@ -2,8 +2,10 @@ package rpc_test
 
 import (
 	"context"
+	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -175,4 +177,93 @@ func TestKillEndsCallsInFlight(t *testing.T) {
 	if err := <-inFlight; status.Code(err) != codes.Aborted {
 		t.Errorf("got %v, want Aborted", err)
 	}
+}
+
+// What OnClose closes is in use until the last handler has returned: pebble
+// panics when it is used after its Close.
+func TestNothingIsClosedUnderARunningHandler(t *testing.T) {
+	cancelled := func(ctx context.Context) context.Context {
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		return ctx
+	}
+	for _, test := range []struct {
+		name string
+		end  func(*rpc.Server)
+	}{
+		{"Kill", (*rpc.Server).Kill},
+		{"a drain that runs out of time", func(s *rpc.Server) { _ = s.Drain(cancelled(context.Background())) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			closed, handled := make(chan struct{}), make(chan struct{})
+			impl := &ledger{apply: func(ctx context.Context, _ int64) error {
+				defer close(handled)
+				<-ctx.Done()
+				select { // It has yet to write down that it was cut off.
+				case <-closed:
+					t.Error("closed under a running handler")
+				case <-time.After(100 * time.Millisecond):
+				}
+				return ctx.Err()
+			}}
+			l := listen(t, "127.0.0.1:0")
+			s := serve(t, "ledger", "ledger-1", l, impl)
+			s.OnClose(func() { close(closed) })
+			callInFlight(t, l, impl)
+			test.end(s)
+			<-handled
+			select {
+			case <-closed:
+			default:
+				t.Error("it returned before all was closed")
+			}
+		})
+	}
+}
+
+func TestKillDoesNotWaitForAHandlerThatMindsNothing(t *testing.T) {
+	release := make(chan struct{})
+	impl := &ledger{apply: func(context.Context, int64) error {
+		<-release
+		return nil
+	}}
+	l := listen(t, "127.0.0.1:0")
+	s := rpc.NewServer(rpc.ServerConfig{Service: "ledger", Instance: "ledger-1", Listener: l})
+	bookv1.RegisterBookServiceServer(s.Registrar(), impl)
+	var closed atomic.Bool
+	s.OnClose(func() { closed.Store(true) })
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	callInFlight(t, l, impl)
+	began := time.Now()
+	s.Kill()
+	if err := <-served; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if closed.Load() {
+		t.Error("closed under a running handler")
+	}
+	close(release)
+	eventually(t, "closed once the handler has returned", closed.Load)
+}
+
+// callInFlight makes a call that ends with the server, and returns once it is
+// being handled.
+func callInFlight(t *testing.T, l net.Listener, impl *ledger) {
+	t.Helper()
+	client := dial(t, "ledger", l.Addr().String())
+	inFlight := make(chan error, 1)
+	go func() {
+		_, err := client.Apply(context.WithoutCancel(t.Context()), &bookv1.ApplyRequest{})
+		inFlight <- err
+	}()
+	t.Cleanup(func() {
+		if err := <-inFlight; status.Code(err) != codes.Aborted {
+			t.Errorf("call cut off: got %v, want Aborted", err)
+		}
+	})
+	eventually(t, "a call is in flight", func() bool { return impl.executed.Load() == 1 })
 }

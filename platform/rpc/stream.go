@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // stream is a grpc.StreamClientInterceptor: the failure classes of unary
@@ -19,15 +17,24 @@ func (c *caller) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cli
 	if err := waitReady(ctx, cc, time.Now().Add(sendWait)); err != nil {
 		return nil, c.unavailable(method, err)
 	}
-	record := new(wireRecord)
-	s, err := open(context.WithValue(ctx, wireContext{}, record), desc, cc, method, opts...)
+	wire := new(Wire)
+	s, err := open(wire.Record(ctx), desc, cc, method, opts...)
 	if err != nil {
-		if !record.sent.Load() {
-			return nil, c.unavailable(method, err)
-		}
-		return nil, err
+		return nil, c.classed(method, wire, err)
 	}
-	return &clientStream{ClientStream: s, caller: c, ctx: ctx, method: method, record: record}, nil
+	return &clientStream{ClientStream: s, caller: c, ctx: ctx, method: method, wire: wire}, nil
+}
+
+// classed gives the error that ended a stream its class.
+func (c *caller) classed(method string, wire *Wire, err error) error {
+	switch wire.Fate(err) {
+	case NeverSent:
+		return c.unavailable(method, err)
+	case Lost:
+		return c.aborted(method, err)
+	case Answered, OutOfTime:
+	}
+	return err
 }
 
 // clientStream gives the errors of a stream their class, and reports its
@@ -37,7 +44,7 @@ type clientStream struct {
 	caller *caller
 	ctx    context.Context // the caller's: the stream's own ends with it
 	method string
-	record *wireRecord
+	wire   *Wire
 	done   atomic.Bool
 }
 
@@ -49,13 +56,8 @@ func (s *clientStream) RecvMsg(m any) error {
 	if s.done.CompareAndSwap(false, true) {
 		collect(s.ctx, ParseProvenance(s.Trailer()))
 	}
-	switch {
-	case errors.Is(err, io.EOF), s.record.answered.Load(), s.ctx.Err() != nil,
-		status.Code(err) == codes.DeadlineExceeded:
+	if errors.Is(err, io.EOF) {
 		return err
-	case !s.record.sent.Load():
-		return s.caller.unavailable(s.method, err)
-	default:
-		return s.caller.aborted(s.method, err)
 	}
+	return s.caller.classed(s.method, s.wire, err)
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,8 +73,18 @@ func TestCodesComeThrough(t *testing.T) {
 			t.Errorf("%v: data %v", code, got.Data)
 		}
 	}
-	if codeName(codes.DeadlineExceeded) != "DEADLINE_EXCEEDED" || codeName(99) != "UNKNOWN" {
-		t.Error("names of codes")
+}
+
+// Whoever reads extensions.code compares it with gRPC's own names.
+func TestCodesAreSpelledAsGRPCSpellsThem(t *testing.T) {
+	for code := codes.OK; !strings.HasPrefix(code.String(), "Code("); code++ {
+		var back codes.Code
+		if err := back.UnmarshalJSON([]byte(`"` + codeName(code) + `"`)); err != nil || back != code {
+			t.Errorf("%v is called %s, which gRPC reads as %v, %v", code, codeName(code), back, err)
+		}
+	}
+	if codeName(99) != "UNKNOWN" {
+		t.Errorf("code 99 is called %s", codeName(99))
 	}
 }
 

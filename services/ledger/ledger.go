@@ -5,7 +5,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"breakbank/platform/book"
@@ -92,7 +91,7 @@ func (s *service) ApplyAdvice(ctx context.Context, req *bankv1.ApplyAdviceReques
 func (s *service) GetBalance(ctx context.Context, req *bankv1.GetBalanceRequest) (*bankv1.GetBalanceResponse, error) {
 	account, err := s.store.Account(ctx, req.GetAccount())
 	if err != nil {
-		return nil, classify(err, "read account "+req.GetAccount())
+		return nil, bank.Wrap(err, "read account %s", req.GetAccount())
 	}
 	return &bankv1.GetBalanceResponse{
 		BalanceMinor:   account.GetBalanceMinor(),
@@ -103,30 +102,7 @@ func (s *service) GetBalance(ctx context.Context, req *bankv1.GetBalanceRequest)
 func (s *service) apply(ctx context.Context, op *bookv1.Operation) (book.Result, error) {
 	done, err := s.store.Apply(ctx, op)
 	if err != nil {
-		return book.Result{}, classify(err, fmt.Sprintf("%v %s", op.GetKind(), op.GetKey()))
+		return book.Result{}, bank.Wrap(err, "%v %s", op.GetKind(), op.GetKey())
 	}
 	return done, nil
-}
-
-// bookErrors are the book's own errors by what they mean to a caller. After
-// each of them the operation was certainly not executed.
-var bookErrors = []struct {
-	err  error
-	kind bank.Kind
-}{
-	{book.ErrInvalid, bank.Invalid},
-	{book.ErrKeyReused, bank.Conflict},
-	{book.ErrNoSuchAccount, bank.NotFound},
-	{book.ErrClosed, bank.Unavailable},
-}
-
-// classify gives a book's error the kind that says whether the operation may
-// have been executed.
-func classify(err error, doing string) error {
-	for _, known := range bookErrors {
-		if errors.Is(err, known.err) {
-			return bank.Errorf(known.kind, "%s: %w", doing, err)
-		}
-	}
-	return bank.Wrap(err, "%s", doing)
 }

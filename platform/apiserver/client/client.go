@@ -31,10 +31,14 @@ const (
 	// maxBodyBytes bounds what is read of one response: 1,000 services with
 	// ten endpoints each are a few megabytes.
 	maxBodyBytes = 64 << 20
+	// watchOpenLimit bounds the opening of a watch, up to the headers of the
+	// answer: as long as an API server may wait for etcd, though it opens one
+	// from its cache.
+	watchOpenLimit = 10 * time.Second
 )
 
 // Client talks to one API server. It retries nothing, and sets no time limits
-// beyond those of the contexts it is given. It is safe for concurrent use.
+// beyond those of the contexts it is given, but for the opening of a watch. It is safe for concurrent use.
 type Client struct {
 	base string
 	http *http.Client

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -50,11 +51,19 @@ type Watch struct {
 
 // Watch reports what happens to a resource after a revision, with bookmarks;
 // 0 begins with everything there is, as ADDED events. It returns once the API
-// server has accepted the watch. A revision that is too old fails with a
+// server has accepted the watch, and fails with context.DeadlineExceeded when
+// that takes longer than ten seconds. A revision that is too old fails with a
 // StatusError of code 410, a server that is not ready yet with 503.
 func (c *Client) Watch(ctx context.Context, resource string, resourceVersion int64) (*Watch, error) {
 	ctx, cancel := context.WithCancel(ctx)
+	opening := time.AfterFunc(watchOpenLimit, cancel)
 	resp, err := c.send(ctx, http.MethodGet, resource, "", "", watchQuery(resourceVersion), "", nil)
+	if !opening.Stop() { // It was cut off, even if the answer came just then.
+		if err == nil {
+			resp.Body.Close()
+		}
+		return nil, fmt.Errorf("watch from %d: no answer within %v: %w", resourceVersion, watchOpenLimit, context.DeadlineExceeded)
+	}
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("watch from %d: %w", resourceVersion, err)

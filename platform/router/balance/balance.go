@@ -17,8 +17,8 @@ import (
 type Endpoint struct {
 	// ID is unique inside the service: the instance's address.
 	ID string
-	// Healthy is false for an endpoint that is ejected or refused a
-	// connection lately. Pickers use such a one only when nothing better is
+	// Healthy is false for an endpoint that is ejected or was
+	// unreachable lately. Pickers use such a one only when nothing better is
 	// found.
 	Healthy bool
 }

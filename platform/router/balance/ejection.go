@@ -28,6 +28,7 @@ type EjectionConfig struct {
 type Ejector struct {
 	config EjectionConfig
 	record map[string]*outlier
+	until  time.Time // nobody is out from then on
 }
 
 type outlier struct {
@@ -55,8 +56,11 @@ func (e *Ejector) Observe(now time.Time, id string, ok bool, size int) bool {
 		o = &outlier{}
 		e.record[id] = o
 	}
+	if now.Before(o.until) {
+		return false // it ends what began before; it has had no new chance yet
+	}
 	o.failures++
-	if o.failures < e.config.Consecutive || now.Before(o.until) {
+	if o.failures < e.config.Consecutive {
 		return false
 	}
 	if (e.Ejected(now)+1)*100 > e.config.MaxPercent*size {
@@ -66,6 +70,9 @@ func (e *Ejector) Observe(now time.Time, id string, ok bool, size int) bool {
 	o.ejected++
 	o.failures = 0
 	o.until = now.Add(min(e.config.Base*time.Duration(o.ejected), e.config.Max))
+	if o.until.After(e.until) {
+		e.until = o.until
+	}
 	return true
 }
 
@@ -91,6 +98,9 @@ func (e *Ejector) Ejected(now time.Time) int {
 // Mark sets Healthy to false on the ejected endpoints, unless that would
 // leave fewer than PanicPercent of them healthy.
 func (e *Ejector) Mark(now time.Time, endpoints []Endpoint) {
+	if !now.Before(e.until) {
+		return
+	}
 	out, healthy := 0, 0
 	for i := range endpoints {
 		if e.isOut(now, endpoints[i].ID) {

@@ -47,6 +47,25 @@ func TestEjection(t *testing.T) {
 	}
 }
 
+// What fails while an endpoint is out was begun before, or in a panic: back in
+// rotation it has its full number of chances.
+func TestFailuresWhileEjectedDoNotCount(t *testing.T) {
+	e := NewEjector(EjectionConfig{Consecutive: 3, Base: 30 * time.Second, Max: 300 * time.Second, MaxPercent: 50})
+	now := epoch
+	for range 10 {
+		e.Observe(now, "a", false, 4)
+	}
+	now = now.Add(30 * time.Second)
+	for i := range 2 {
+		if e.Observe(now, "a", false, 4) {
+			t.Fatalf("ejected after %d of 3 failures", i+1)
+		}
+	}
+	if !e.Observe(now, "a", false, 4) {
+		t.Error("not ejected after 3 failures")
+	}
+}
+
 func TestEjectionPanic(t *testing.T) {
 	e := NewEjector(EjectionConfig{Consecutive: 1, Base: time.Minute, Max: time.Minute, MaxPercent: 100, PanicPercent: 50})
 	endpoints := testEndpoints(4)

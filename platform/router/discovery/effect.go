@@ -28,6 +28,11 @@ type (
 	// Stop ends a session, whatever it is doing.
 	Stop struct{ Session SessionID }
 
+	// Dial opens a connection to a source that will be read soon, if ever, and
+	// reads nothing. HangUp closes it if it has not been used.
+	Dial   struct{ Source int }
+	HangUp struct{ Source int }
+
 	// Publish changes the data plane's table, in these services only. With
 	// Pending there is no table any more.
 	Publish struct {
@@ -56,6 +61,8 @@ type (
 func (List) effect()         {}
 func (Watch) effect()        {}
 func (Stop) effect()         {}
+func (Dial) effect()         {}
+func (HangUp) effect()       {}
 func (Publish) effect()      {}
 func (LoadSnapshot) effect() {}
 func (SaveSnapshot) effect() {}

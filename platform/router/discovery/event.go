@@ -31,7 +31,7 @@ type (
 		Items    []json.RawMessage
 	}
 
-	// ListFailed says that a list was refused, broke off or ran out of time.
+	// ListFailed says that a list was not answered, broke off or ran out of time.
 	ListFailed struct {
 		Session SessionID
 		Err     error
@@ -78,17 +78,17 @@ const TickEvery = 100 * time.Millisecond
 type EvidenceKind int
 
 const (
-	// Refused: nobody listens at the address.
-	Refused EvidenceKind = iota
-	// WrongInstance: someone else answers at the address.
-	WrongInstance
+	// Unreachable: the address takes no connection.
+	Unreachable EvidenceKind = iota
+	// Misdelivered: someone else answers at the address.
+	Misdelivered
 )
 
 func (k EvidenceKind) String() string {
-	if k == WrongInstance {
-		return "wrong-instance"
+	if k == Misdelivered {
+		return "misdelivered"
 	}
-	return "refused"
+	return "unreachable"
 }
 
 func (Start) event()          {}

@@ -14,6 +14,7 @@ import (
 //	in doubt         --another is newer--->  that one is believed, in doubt still
 //	in doubt         --another's bookmark->  that one is believed
 //	etcd believed    --10 s of bookmarks from an API server-->  that one is
+//	a watch not trusted --10 s of silence-->  is opened anew
 //
 // A watch that merely opens proves nothing: an API server whose own
 // connection is dark serves its stale cache with a straight face. So a source
@@ -26,6 +27,11 @@ const (
 	// failOverReturn is how long an API server must send bookmarks before
 	// etcd is left for it.
 	failOverReturn = 10 * time.Second
+	// redialAfter is how long a watch of a source that is not trusted may be
+	// silent before it is opened anew: the connection itself may be dead, on
+	// the router's own edge, and a source that is well again would never be
+	// heard on it.
+	redialAfter = 10 * time.Second
 )
 
 // doubt is the state of not trusting the current source.
@@ -56,6 +62,23 @@ func (c *Core) failOver() {
 			c.stop(i)
 		}
 	}
+	c.redialSilent()
+}
+
+// redialSilent opens watches anew that have said nothing for redialAfter: the
+// believed source's while it is in doubt, and those of sources not believed. A
+// list needs no such care, it has a time limit.
+func (c *Core) redialSilent() {
+	for i := range c.sessions {
+		s := &c.sessions[i]
+		trusted := i == c.current && !c.inDoubt()
+		if trusted || s.phase != watching || c.now.Sub(s.heardAt) < redialAfter {
+			continue
+		}
+		c.logf(slog.LevelInfo, "watch %s: silent for %v, dialling again", c.config.Sources[i].Name, redialAfter)
+		c.do(Stop{Session: s.id})
+		c.resume(i, s.backoff.next(c.config.Rand))
+	}
 }
 
 func (c *Core) askJudge() {
@@ -68,9 +91,31 @@ func (c *Core) askJudge() {
 		s := &c.sessions[c.current]
 		s.bookmarkAt, s.steadySince = time.Time{}, time.Time{}
 		c.logf(slog.LevelWarn, "%s is in doubt: %s", name, reason)
+		c.dialDirect()
 	case reason == "" && c.inDoubt():
 		c.doubt = doubt{}
 		c.logf(slog.LevelInfo, "%s is believed", name)
+		c.hangUpDirect()
+	}
+}
+
+// dialDirect has etcd dialled as soon as there is a doubt. Its turn comes last,
+// and requests that wait for a better table should not wait for a connection
+// on top; nothing is read over it before its turn.
+func (c *Core) dialDirect() {
+	for i, source := range c.config.Sources {
+		if source.Direct && i != c.current && c.sessions[i].phase == idle {
+			c.do(Dial{Source: i})
+		}
+	}
+}
+
+// hangUpDirect ends what dialDirect began, where its turn never came.
+func (c *Core) hangUpDirect() {
+	for i, source := range c.config.Sources {
+		if source.Direct && c.sessions[i].phase == idle {
+			c.do(HangUp{Source: i})
+		}
 	}
 }
 

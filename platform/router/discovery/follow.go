@@ -3,6 +3,7 @@ package discovery
 import (
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 )
 
@@ -35,6 +36,12 @@ type session struct {
 	// source was not believed when it came.
 	missed bool
 
+	// gone paces the lists that follow each other because every watch from a
+	// list's revision came too late.
+	gone backoff
+	// heardAt is when it last said anything, or began.
+	heardAt time.Time
+
 	// bookmarkAt is when the last bookmark came, steadySince when the first of
 	// an unbroken series did.
 	bookmarkAt, steadySince time.Time
@@ -44,6 +51,7 @@ func (c *Core) openList(source int, after time.Duration) {
 	c.end(source)
 	s := &c.sessions[source]
 	s.id, s.phase, s.missed = c.newID(), listing, false
+	s.heardAt = c.now
 	c.do(List{Session: s.id, Source: source, After: c.relists.delay(c.now, after)})
 }
 
@@ -51,12 +59,34 @@ func (c *Core) openWatch(source int, revision int64, after time.Duration) {
 	c.end(source)
 	s := &c.sessions[source]
 	s.id, s.phase, s.position = c.newID(), watching, revision
+	s.heardAt = c.now.Add(after)
 	c.do(Watch{Session: s.id, Source: source, Revision: revision, After: after})
+}
+
+// heard notes that a watch has said something.
+func (s *session) heard(now time.Time) {
+	s.heardAt = now
+	s.backoff.reset()
+	s.gone.reset()
+}
+
+// relistAfter is how long to wait with the list that follows a watch whose
+// revision is gone. It is gone for every router at once, when an API server
+// has been restarted: so even the first list is not sent at once, and if the
+// watch after it comes too late again, the next backs off.
+func (s *session) relistAfter(rng *rand.Rand) time.Duration {
+	if s.gone.step == 0 {
+		s.gone.step = relistJitter
+		return time.Duration(rng.Int64N(int64(relistJitter) + 1))
+	}
+	return s.gone.next(rng)
 }
 
 // resume opens whatever brings a source up to date soonest.
 func (c *Core) resume(source int, after time.Duration) {
 	if c.revision > 0 {
+		// From the table's own revision: whatever was missed will be told again.
+		c.sessions[source].missed = false
 		c.openWatch(source, c.revision, after)
 	} else {
 		c.openList(source, after)
@@ -77,6 +107,7 @@ func (c *Core) stop(source int) {
 		c.do(Stop{Session: s.id})
 	}
 	c.end(source)
+	s.missed = false
 	s.backoff.reset()
 }
 
@@ -149,7 +180,7 @@ func (c *Core) changed(e Changed) {
 		return
 	}
 	s := &c.sessions[i]
-	s.backoff.reset()
+	s.heard(c.now)
 	s.position = max(s.position, e.Revision)
 	if e.Revision <= c.revision {
 		return
@@ -186,7 +217,7 @@ func (c *Core) bookmarked(e Bookmark) {
 		return
 	}
 	s := &c.sessions[i]
-	s.backoff.reset()
+	s.heard(c.now)
 	s.position = max(s.position, e.Revision)
 	if s.steadySince.IsZero() || c.now.Sub(s.bookmarkAt) >= heartbeatSilence {
 		s.steadySince = c.now
@@ -213,7 +244,7 @@ func (c *Core) watchBroken(e WatchBroken) {
 	}
 	if e.Gone {
 		c.logf(slog.LevelInfo, "watch %s: revision %d is gone, listing again", c.config.Sources[i].Name, c.sessions[i].position)
-		c.openList(i, 0)
+		c.openList(i, c.sessions[i].relistAfter(c.config.Rand))
 		return
 	}
 	c.logf(slog.LevelInfo, "watch %s: %v", c.config.Sources[i].Name, e.Err)

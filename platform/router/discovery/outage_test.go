@@ -253,11 +253,11 @@ func TestOutage(t *testing.T) {
 		t.Errorf("%d direct reads of etcd while the API servers are well", got)
 	}
 
-	// Dark. A deploy moves ledger; evidence arrives with the first refusal.
+	// Dark. A deploy moves ledger; evidence arrives with the first request.
 	o.goDark()
 	o.set("ledger", 1004)
-	guarded.runner.Testify(Evidence{Kind: Refused, Service: "ledger", Addr: "127.0.0.1:1001"})
-	old.runner.Testify(Evidence{Kind: Refused, Service: "ledger", Addr: "127.0.0.1:1001"})
+	guarded.runner.Testify(Evidence{Kind: Unreachable, Service: "ledger", Addr: "127.0.0.1:1001"})
+	old.runner.Testify(Evidence{Kind: Unreachable, Service: "ledger", Addr: "127.0.0.1:1001"})
 	guarded.within(t, 2*time.Second, "etcd is found by evidence", func(table map[string]string, s State) bool {
 		return table["ledger"] == "1004" && s.Source == "etcd"
 	})
@@ -302,4 +302,19 @@ func TestOutage(t *testing.T) {
 	if old.etcd.Reads()+restarted.etcd.Reads() != 0 {
 		t.Error("a router without fail-over has read etcd")
 	}
+}
+
+// TestAQuietRegistryConfirms: nothing changes, and a router that was led to
+// etcd by an address that took no connection still learns that its table is
+// complete.
+func TestAQuietRegistryConfirms(t *testing.T) {
+	o := newOutage(t)
+	o.set("ledger", 1001)
+	m := o.startRouter("linkerd-2018", "", "heartbeat")
+	m.within(t, patience, "first list", func(table map[string]string, s State) bool { return table["ledger"] == "1001" && s.Synced })
+	o.goDark()
+	m.runner.Testify(Evidence{Kind: Unreachable, Service: "ledger", Addr: "127.0.0.1:1001"})
+	m.within(t, 2*time.Second, "etcd is believed", func(_ map[string]string, s State) bool {
+		return s.Detail == "watching etcd"
+	})
 }

@@ -7,7 +7,7 @@ import "encoding/json"
 // nothing, and mapping over it throws.
 //
 // What a throwing record does is not decided here: a list that holds one is
-// refused whole, a watch drops that event (see follow.go).
+// dropped whole, a watch drops that event (see follow.go).
 var linkerd2017 = Parser{
 	Name:  "linkerd-2017",
 	About: "throws on subsets that are null or absent (linkerd#1219)",

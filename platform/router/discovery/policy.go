@@ -29,10 +29,10 @@ var Policies = []Policy{
 
 // The hooks.
 type (
-	// admitter sees every change before it is published and may refuse it,
+	// admitter sees every change before it is published and may veto it,
 	// with a reason. An entry that is not in the table has no endpoints.
 	admitter interface {
-		Refuse(old, changed Entry) (reason string)
+		Veto(old, changed Entry) (reason string)
 	}
 
 	// errorBeliever says what a list that failed means for the table: true

@@ -17,13 +17,13 @@ const (
 )
 
 // heartbeat doubts a source that has gone silent, and at once one whose table
-// sends requests into refused connections. What follows from doubt is in
+// sends requests to unreachable addresses. What follows from doubt is in
 // failover.go.
 type heartbeat struct{}
 
 func (heartbeat) Name() string { return "heartbeat" }
 func (heartbeat) About() string {
-	return "a source that is silent for 3 s, or whose table leads into refused connections, is doubted and another found"
+	return "a source that is silent for 3 s, or whose table leads to unreachable addresses, is doubted and another found"
 }
 
 func (heartbeat) Doubt(now time.Time, s Standing) string {

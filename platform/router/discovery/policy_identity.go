@@ -2,16 +2,16 @@ package discovery
 
 // identity drops an address behind which someone else was found. The router
 // says in each request which instance it means, and a server that is another
-// refuses (platform/rpc); the address stays out until its record changes.
+// turns the request away (platform/rpc); the address stays out until its record changes.
 type identity struct{}
 
 func (identity) Name() string { return "identity" }
 func (identity) About() string {
-	return "an instance that is not who the table says is refused, and the entry dropped"
+	return "an instance that is not who the table says turns requests away, and its address is dropped"
 }
 
 func (identity) Testify(e Evidence, entry Entry) (Entry, bool) {
-	if e.Kind != WrongInstance || !entry.has(e.Addr) {
+	if e.Kind != Misdelivered || !entry.has(e.Addr) {
 		return entry, false
 	}
 	return entry.without(e.Addr), true

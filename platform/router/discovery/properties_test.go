@@ -128,6 +128,10 @@ func (w *world) do(e Event) {
 				}
 			}
 			w.ended = append(w.ended, effect.Session)
+		case Dial:
+			if w.core.config.Sources[effect.Source].Direct && !allowed {
+				w.t.Fatalf("etcd is dialled without doubt")
+			}
 		case Publish:
 			if effect.Pending {
 				clear(w.mirror)

@@ -6,6 +6,9 @@ import "time"
 // expensive thing that it can ask for, and after an outage every router asks.
 const relistsPerSecond = 10
 
+// relistJitter spreads the lists of routers whose watches broke together.
+const relistJitter = 100 * time.Millisecond
+
 // relistLimit remembers when the last relistsPerSecond lists start.
 type relistLimit struct {
 	starts [relistsPerSecond]time.Time // a ring; next is the oldest

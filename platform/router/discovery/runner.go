@@ -44,8 +44,9 @@ type Runner struct {
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
 
-	// sessions under way; touched by the loop only.
+	// What is under way; touched by the loop only.
 	sessions map[SessionID]context.CancelFunc
+	dials    map[int]context.CancelFunc // by source
 	reading  sync.WaitGroup
 }
 
@@ -64,6 +65,7 @@ func StartRunner(c RunnerConfig) *Runner {
 		evidence: make(chan Evidence, evidenceQueue),
 		cancel:   cancel,
 		sessions: map[SessionID]context.CancelFunc{},
+		dials:    map[int]context.CancelFunc{},
 	}
 	r.done.Go(func() { r.loop(ctx) })
 	return r
@@ -100,6 +102,8 @@ func (r *Runner) loop(ctx context.Context) {
 			r.step(ctx, e)
 		case e := <-r.evidence:
 			r.step(ctx, e)
+			// What evidence sets off is counted from it, in whole ticks.
+			ticker.Reset(TickEvery)
 		case <-ticker.C:
 			r.step(ctx, Tick{})
 		}
@@ -123,6 +127,10 @@ func (r *Runner) step(ctx context.Context, e Event) {
 				r.open(ctx, effect.Session, effect.After, r.watch(effect))
 			case Stop:
 				r.stop(effect.Session)
+			case Dial:
+				r.dial(ctx, effect.Source)
+			case HangUp:
+				r.hangUp(effect.Source)
 			case LoadSnapshot:
 				e = r.loadSnapshot()
 			case SaveSnapshot:
@@ -162,6 +170,27 @@ func (r *Runner) open(ctx context.Context, id SessionID, after time.Duration, ru
 		}
 		run(ctx)
 	})
+}
+
+func (r *Runner) dial(ctx context.Context, source int) {
+	d, ok := r.config.Sources[source].(dialler)
+	if !ok {
+		return
+	}
+	r.hangUp(source)
+	ctx, cancel := context.WithCancel(ctx)
+	r.dials[source] = cancel
+	r.reading.Go(func() {
+		defer cancel()
+		d.Dial(ctx)
+	})
+}
+
+func (r *Runner) hangUp(source int) {
+	if cancel, ok := r.dials[source]; ok {
+		cancel()
+		delete(r.dials, source)
+	}
 }
 
 func (r *Runner) stop(id SessionID) {

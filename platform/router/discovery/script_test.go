@@ -154,11 +154,11 @@ func (s *script) breakWatch(d *datadriven.TestData) {
 	s.step(WatchBroken{Session: session, Gone: d.HasArg("gone"), Err: errors.New("connection reset")})
 }
 
-// evidence refused|wrong-instance service=… addr=…
+// evidence unreachable|misdelivered service=… addr=…
 func (s *script) evidence(d *datadriven.TestData) {
-	e := Evidence{Kind: Refused}
-	if d.HasArg("wrong-instance") {
-		e.Kind = WrongInstance
+	e := Evidence{Kind: Unreachable}
+	if d.HasArg("misdelivered") {
+		e.Kind = Misdelivered
 	}
 	d.ScanArgs(s.t, "service", &e.Service)
 	d.ScanArgs(s.t, "addr", &e.Addr)
@@ -284,6 +284,10 @@ func (s *script) describe(effect Effect) string {
 			}
 		}
 		return "stop a session that is not open"
+	case Dial:
+		return "dial " + s.names[e.Source]
+	case HangUp:
+		return "hang up " + s.names[e.Source]
 	case Publish:
 		var parts []string
 		if e.Pending {

@@ -27,6 +27,13 @@ type Source interface {
 	Close()
 }
 
+// dialler is a Source that can be connected to before it is read.
+type dialler interface {
+	// Dial opens a connection and keeps it for the next read, until that takes
+	// it or ctx ends. What fails will fail again when it is read.
+	Dial(ctx context.Context)
+}
+
 // Notice is one thing that a watch reports.
 type Notice struct {
 	Bookmark bool

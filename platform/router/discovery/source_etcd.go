@@ -29,11 +29,22 @@ const (
 )
 
 // Etcd is the Source of last resort: the registry itself, past all API
-// servers. It connects when it is read and holds no connection otherwise.
+// servers. It connects when it is read, or about to be, and holds no connection
+// otherwise.
 type Etcd struct {
 	endpoints func() []string
 	reads     atomic.Int64
+
+	next atomic.Pointer[dialled] // nil: none; who swaps it out closes it
 }
+
+// dialled is a connection that waits for its read.
+type dialled struct {
+	etcd  *clientv3.Client
+	taken chan struct{}
+}
+
+var _ dialler = (*Etcd)(nil)
 
 // NewEtcd returns a source that asks for etcd's addresses each time it
 // connects.
@@ -42,8 +53,29 @@ func NewEtcd(endpoints func() []string) *Etcd { return &Etcd{endpoints: endpoint
 // Info names the source.
 func (e *Etcd) Info() SourceInfo { return SourceInfo{Name: "etcd", Direct: true} }
 
-// Close does nothing: every read brings and closes its own connection.
+// Close does nothing: every connection ends with what it was opened for.
 func (e *Etcd) Close() {}
+
+// Dial opens a connection and keeps it for the next read.
+func (e *Etcd) Dial(ctx context.Context) {
+	etcd, err := e.open()
+	if err != nil {
+		return
+	}
+	etcd.ActiveConnection().Connect()
+	dialled := &dialled{etcd: etcd, taken: make(chan struct{})}
+	if old := e.next.Swap(dialled); old != nil {
+		close(old.taken)
+		_ = old.etcd.Close()
+	}
+	select {
+	case <-dialled.taken:
+	case <-ctx.Done():
+		if e.next.CompareAndSwap(dialled, nil) {
+			_ = etcd.Close() // nothing was read over it
+		}
+	}
+}
 
 // Reads counts the lists and watches begun so far.
 func (e *Etcd) Reads() int64 { return e.reads.Load() }
@@ -80,7 +112,10 @@ func (e *Etcd) Watch(ctx context.Context, revision int64, report func(Notice)) e
 	defer cancel()
 
 	store := registry.NewStore(etcd)
-	events, err := store.Watch(ctx, resource, revision+1)
+	// From the revision itself, which is known already: etcd confirms no
+	// progress to a watch of what is still to come, and in a quiet registry
+	// that would be never.
+	events, err := store.Watch(ctx, resource, revision)
 	if err != nil {
 		return fmt.Errorf("watch etcd: %w", err)
 	}
@@ -126,8 +161,17 @@ func askProgress(ctx context.Context, store *registry.Store, heard *atomic.Bool)
 	}
 }
 
+// connect takes the connection that waits, or opens one.
 func (e *Etcd) connect() (*clientv3.Client, error) {
 	e.reads.Add(1)
+	if dialled := e.next.Swap(nil); dialled != nil {
+		close(dialled.taken)
+		return dialled.etcd, nil
+	}
+	return e.open()
+}
+
+func (e *Etcd) open() (*clientv3.Client, error) {
 	etcd, err := clientv3.New(clientv3.Config{Endpoints: e.endpoints(), DialTimeout: etcdDialTimeout, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd: %w", err)

@@ -50,7 +50,7 @@ func (c *Core) parse(record json.RawMessage) (Entry, error) {
 	return entry, err
 }
 
-// applyList makes the table what the list says, less what policies refuse.
+// applyList makes the table what the list says, less what policies veto.
 func (c *Core) applyList(parsed parsedList) {
 	listed := make(map[string]bool, len(parsed.entries))
 	for _, entry := range parsed.entries {
@@ -68,18 +68,18 @@ func (c *Core) applyList(parsed parsedList) {
 	}
 }
 
-// admit takes an entry into the table unless a policy refuses it.
+// admit takes an entry into the table unless a policy vetoes it.
 func (c *Core) admit(entry Entry) {
-	if c.refused(c.table[entry.Service], entry) {
+	if c.vetoed(c.table[entry.Service], entry) {
 		return
 	}
 	c.put(entry)
 }
 
-// admitRemoval takes a service out of the table unless a policy refuses.
+// admitRemoval takes a service out of the table unless a policy vetoes that.
 func (c *Core) admitRemoval(service string) {
 	old, known := c.table[service]
-	if !known || c.refused(old, Entry{Service: service}) {
+	if !known || c.vetoed(old, Entry{Service: service}) {
 		return
 	}
 	delete(c.table, service)
@@ -88,14 +88,14 @@ func (c *Core) admitRemoval(service string) {
 	c.saver.changed()
 }
 
-func (c *Core) refused(old, changed Entry) bool {
+func (c *Core) vetoed(old, changed Entry) bool {
 	for _, p := range c.config.Policies {
 		a, ok := p.(admitter)
 		if !ok {
 			continue
 		}
-		if reason := a.Refuse(old, changed); reason != "" {
-			c.logf(slog.LevelWarn, "%s refuses a change of %q: %s", p.Name(), changed.Service, reason)
+		if reason := a.Veto(old, changed); reason != "" {
+			c.logf(slog.LevelWarn, "%s vetoes a change of %q: %s", p.Name(), changed.Service, reason)
 			return true
 		}
 	}

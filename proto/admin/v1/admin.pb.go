@@ -34,10 +34,13 @@ const (
 	DiscoveryState_DISCOVERY_STATE_LIVE DiscoveryState = 1
 	// Its table is older than what etcd says.
 	DiscoveryState_DISCOVERY_STATE_STALE DiscoveryState = 2
-	// It runs, but has never had a table: names stay pending.
+	// It runs and has never had a table, because no list it gets can be parsed:
+	// names stay pending.
 	DiscoveryState_DISCOVERY_STATE_POISONED DiscoveryState = 3
 	// It does not run.
 	DiscoveryState_DISCOVERY_STATE_DOWN DiscoveryState = 4
+	// It runs and waits for its first table.
+	DiscoveryState_DISCOVERY_STATE_WAITING DiscoveryState = 5
 )
 
 // Enum value maps for DiscoveryState.
@@ -48,6 +51,7 @@ var (
 		2: "DISCOVERY_STATE_STALE",
 		3: "DISCOVERY_STATE_POISONED",
 		4: "DISCOVERY_STATE_DOWN",
+		5: "DISCOVERY_STATE_WAITING",
 	}
 	DiscoveryState_value = map[string]int32{
 		"DISCOVERY_STATE_UNSPECIFIED": 0,
@@ -55,6 +59,7 @@ var (
 		"DISCOVERY_STATE_STALE":       2,
 		"DISCOVERY_STATE_POISONED":    3,
 		"DISCOVERY_STATE_DOWN":        4,
+		"DISCOVERY_STATE_WAITING":     5,
 	}
 )
 
@@ -2002,13 +2007,14 @@ const file_admin_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\";\n" +
 	"\x12ClearFaultResponse\x12%\n" +
-	"\x05fault\x18\x01 \x01(\v2\x0f.admin.v1.FaultR\x05fault*\x9e\x01\n" +
+	"\x05fault\x18\x01 \x01(\v2\x0f.admin.v1.FaultR\x05fault*\xbb\x01\n" +
 	"\x0eDiscoveryState\x12\x1f\n" +
 	"\x1bDISCOVERY_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14DISCOVERY_STATE_LIVE\x10\x01\x12\x19\n" +
 	"\x15DISCOVERY_STATE_STALE\x10\x02\x12\x1c\n" +
 	"\x18DISCOVERY_STATE_POISONED\x10\x03\x12\x18\n" +
-	"\x14DISCOVERY_STATE_DOWN\x10\x042\x8d\a\n" +
+	"\x14DISCOVERY_STATE_DOWN\x10\x04\x12\x1b\n" +
+	"\x17DISCOVERY_STATE_WAITING\x10\x052\x8d\a\n" +
 	"\fAdminService\x12J\n" +
 	"\vGetTopology\x12\x1c.admin.v1.GetTopologyRequest\x1a\x1d.admin.v1.GetTopologyResponse\x12I\n" +
 	"\n" +

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"breakbank/bench/scenario"
+	"breakbank/platform/cluster"
+	"breakbank/platform/fault"
+)
+
+// TestScenariosKnowWhatThereIs holds what scripts are checked against before
+// anything starts against the tables of what can be started.
+func TestScenariosKnowWhatThereIs(t *testing.T) {
+	var names, faults, nodes []string
+	for _, s := range services {
+		names = append(names, s.name)
+	}
+	for _, kind := range fault.Table {
+		faults = append(faults, kind.Name)
+	}
+	for _, n := range cluster.Standard().Nodes {
+		nodes = append(nodes, n.Name)
+	}
+	known := scenario.DefaultTargets
+	var knownFaults []string
+	for _, f := range known.Faults {
+		knownFaults = append(knownFaults, f.Name)
+	}
+	for what, pair := range map[string][2][]string{
+		"services":      {known.Services, names},
+		"faults":        {knownFaults, faults},
+		"nodes":         {known.Nodes, nodes},
+		"relayed kinds": {known.Kinds, cluster.RelayedKinds},
+	} {
+		scripts, real := slices.Sorted(slices.Values(pair[0])), slices.Sorted(slices.Values(pair[1]))
+		if !slices.Equal(scripts, real) {
+			t.Errorf("%s: scripts know %v, there are %v", what, scripts, real)
+		}
+	}
+}
