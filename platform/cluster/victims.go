@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-
 	"breakbank/platform/fault"
 	"breakbank/platform/node"
 	"breakbank/platform/registry"
@@ -150,17 +148,6 @@ func (p *Platform) APIServerRevision(name, resource string) int64 {
 		return s.cacheRevision(resource)
 	}
 	return 0
-}
-
-// RegistryRevision is etcd's own revision, 0 when it cannot be read.
-func (p *Platform) RegistryRevision(ctx context.Context) int64 {
-	ctx, cancel := context.WithTimeout(ctx, proofLimit)
-	defer cancel()
-	got, err := p.etcd.Get(ctx, "/registry/quorum-probe", clientv3.WithSerializable())
-	if err != nil {
-		return 0
-	}
-	return got.Header.Revision
 }
 
 func (p *Platform) agent(name string) (*node.Agent, error) {

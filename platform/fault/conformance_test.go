@@ -204,13 +204,6 @@ func (v *victims) StartMember(ctx context.Context, name string) error {
 	return v.cluster.StartMember(ctx, name)
 }
 func (v *victims) RegistryServes(ctx context.Context) bool { return v.cluster.Serves(ctx) == nil }
-func (v *victims) RegistryRevision(ctx context.Context) int64 {
-	got, err := v.client.Get(ctx, "/none", clientv3.WithSerializable())
-	if err != nil {
-		return 0
-	}
-	return got.Header.Revision
-}
 func (v *victims) Store() *registry.Store { return registry.NewStore(v.client) }
 
 func (v *victims) subsets(ctx context.Context) string {

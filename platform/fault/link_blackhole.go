@@ -51,7 +51,8 @@ func (d *darkLink) Proof() Proof {
 }
 
 // behind compares an API server's cache of the dark kind with its cache of
-// pods, whose connection to etcd is another one.
+// pods, whose connection to etcd is another one: etcd is at least as far as
+// that.
 func (d *darkLink) behind() string {
 	parts := strings.Split(d.relay.Name(), "/")
 	server, kind := parts[0], parts[len(parts)-1]
@@ -59,5 +60,5 @@ func (d *darkLink) behind() string {
 	if dark == 0 || dark >= light {
 		return ""
 	}
-	return fmt.Sprintf("its %s are at revision %d, its pods at %d", kind, dark, light)
+	return fmt.Sprintf("its %s are at revision %d, etcd is at %d or later, as its pods show", kind, dark, light)
 }

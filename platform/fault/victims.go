@@ -44,8 +44,6 @@ type Victims interface {
 	// RegistryServes says whether a linearizable read succeeds before ctx
 	// ends.
 	RegistryServes(ctx context.Context) bool
-	// RegistryRevision is etcd's own revision, 0 when it cannot be read.
-	RegistryRevision(ctx context.Context) int64
 	// Store is where records of endpoints are broken.
 	Store() *registry.Store
 }
