@@ -204,7 +204,7 @@ func (v *victims) StartMember(ctx context.Context, name string) error {
 	return v.cluster.StartMember(ctx, name)
 }
 func (v *victims) RegistryServes(ctx context.Context) bool { return v.cluster.Serves(ctx) == nil }
-func (v *victims) Store() *registry.Store { return registry.NewStore(v.client) }
+func (v *victims) Store() *registry.Store                  { return registry.NewStore(v.client) }
 
 func (v *victims) subsets(ctx context.Context) string {
 	raw, err := v.Store().GetRaw(ctx, "endpoints", "ledger", registry.ReadOptions{})
