@@ -3,7 +3,6 @@ package cardauth
 import (
 	"context"
 	"log/slog"
-	"net"
 	"sync"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 
 	"breakbank/platform/book"
 	"breakbank/platform/node"
+	"breakbank/platform/node/nodetest"
 	"breakbank/platform/rpc"
 	bankv1 "breakbank/proto/bank/v1"
 	bookv1 "breakbank/proto/book/v1"
@@ -130,29 +130,6 @@ func openStore(t *testing.T, name string) *book.Pebble {
 	return store
 }
 
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func serve(t *testing.T, instance node.Instance) {
-	t.Helper()
-	var served sync.WaitGroup
-	served.Go(func() {
-		if err := instance.Serve(); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		instance.Kill()
-		served.Wait()
-	})
-}
-
 // town is a cardauth between a real book and a ledger on it, all over gRPC.
 type town struct {
 	bankv1.CardAuthServiceClient
@@ -165,15 +142,15 @@ func newTown(t *testing.T) *town {
 	log := slog.New(slog.DiscardHandler)
 	w := &town{book: openStore(t, bank.StoreLedger), cards: openStore(t, bank.StoreCards)}
 
-	bookListener := listen(t)
-	serve(t, book.NewServer(book.ServerConfig{
+	bookListener := nodetest.Listen(t)
+	nodetest.Serve(t, book.NewServer(book.ServerConfig{
 		Listener: bookListener, Log: log, Stores: map[string]book.Store{bank.StoreCards: w.cards},
 	}))
 	w.ledger = &onBook{store: w.book}
-	ledgerListener := listen(t)
+	ledgerListener := nodetest.Listen(t)
 	ledgerServer := rpc.NewServer(rpc.ServerConfig{Service: ledgerName, Instance: "ledger-1", Listener: ledgerListener, Log: log})
 	bankv1.RegisterLedgerServiceServer(ledgerServer.Registrar(), w.ledger)
-	serve(t, ledgerServer)
+	nodetest.Serve(t, ledgerServer)
 
 	// The only service behind the "router" is the ledger: its address will do.
 	dialer := rpc.NewDialer(rpc.DialerConfig{RouterAddr: ledgerListener.Addr().String(), Service: serviceName, Instance: "cardauth-1", Log: log})
@@ -185,7 +162,7 @@ func newTown(t *testing.T) *town {
 			}
 		}
 	})
-	listener := listen(t)
+	listener := nodetest.Listen(t)
 	instance, err := New(t.Context(), node.Env{
 		Service: serviceName, Instance: "cardauth-1", Listener: listener, Dialer: dialer,
 		BookAddr: bookListener.Addr().String(), Log: log,
@@ -193,7 +170,7 @@ func newTown(t *testing.T) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, instance)
+	nodetest.Serve(t, instance)
 	conn, err := client.DialFixed(t.Context(), serviceName, listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

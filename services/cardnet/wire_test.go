@@ -3,8 +3,6 @@ package cardnet
 import (
 	"context"
 	"log/slog"
-	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"breakbank/platform/node"
+	"breakbank/platform/node/nodetest"
 	"breakbank/platform/rpc"
 	bankv1 "breakbank/proto/bank/v1"
 	"breakbank/services/bank"
@@ -51,29 +50,6 @@ func (wiredStandIn) Authorise(ctx context.Context, _ *bankv1.AuthoriseRequest) (
 	return &bankv1.AuthoriseResponse{ResponseCode: bank.Approved, DecidedBy: standInName}, nil
 }
 
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func serve(t *testing.T, instance node.Instance) {
-	t.Helper()
-	var served sync.WaitGroup
-	served.Go(func() {
-		if err := instance.Serve(); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		instance.Kill()
-		served.Wait()
-	})
-}
-
 // newWired is a cardnet on the wire between a cardauth and a stand-in at its
 // fixed address. The only service behind the "router" is cardauth: its address
 // will do.
@@ -81,10 +57,10 @@ func newWired(t *testing.T, primary *wired) (bankv1.CardNetServiceClient, node.I
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	serveAs := func(service string, register func(grpc.ServiceRegistrar)) string {
-		listener := listen(t)
+		listener := nodetest.Listen(t)
 		server := rpc.NewServer(rpc.ServerConfig{Service: service, Instance: service + "-1", Listener: listener, Log: log})
 		register(server.Registrar())
-		serve(t, server)
+		nodetest.Serve(t, server)
 		return listener.Addr().String()
 	}
 	router := serveAs(cardauthName, func(r grpc.ServiceRegistrar) { bankv1.RegisterCardAuthServiceServer(r, primary) })
@@ -98,7 +74,7 @@ func newWired(t *testing.T, primary *wired) (bankv1.CardNetServiceClient, node.I
 			}
 		}
 	})
-	listener := listen(t)
+	listener := nodetest.Listen(t)
 	instance, err := New(t.Context(), node.Env{
 		Service: serviceName, Instance: "cardnet-1", Listener: listener, Dialer: dialer,
 		StandinAddr: standIn, Fallback: "independent", FallbackOn: true, Log: log,
@@ -106,7 +82,7 @@ func newWired(t *testing.T, primary *wired) (bankv1.CardNetServiceClient, node.I
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, instance)
+	nodetest.Serve(t, instance)
 	conn, err := client.DialFixed(t.Context(), serviceName, listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

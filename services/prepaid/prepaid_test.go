@@ -2,8 +2,6 @@ package prepaid
 
 import (
 	"log/slog"
-	"net"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,6 +10,7 @@ import (
 
 	"breakbank/platform/book"
 	"breakbank/platform/node"
+	"breakbank/platform/node/nodetest"
 	"breakbank/platform/rpc"
 	bankv1 "breakbank/proto/bank/v1"
 	"breakbank/services/bank"
@@ -29,29 +28,6 @@ const (
 type town struct {
 	bankv1.PrepaidServiceClient
 	store *book.Pebble
-}
-
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func serve(t *testing.T, instance node.Instance) {
-	t.Helper()
-	var served sync.WaitGroup
-	served.Go(func() {
-		if err := instance.Serve(); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		instance.Kill()
-		served.Wait()
-	})
 }
 
 func newTown(t *testing.T) *town {
@@ -73,8 +49,8 @@ func newTown(t *testing.T) *town {
 	if err := store.Seed(t.Context(), bank.SeedOperations(bank.StorePrepaid)[:customers]); err != nil {
 		t.Fatal(err)
 	}
-	bookListener, listener := listen(t), listen(t)
-	serve(t, book.NewServer(book.ServerConfig{
+	bookListener, listener := nodetest.Listen(t), nodetest.Listen(t)
+	nodetest.Serve(t, book.NewServer(book.ServerConfig{
 		Listener: bookListener, Log: log, Stores: map[string]book.Store{bank.StorePrepaid: store},
 	}))
 	instance, err := New(t.Context(), node.Env{
@@ -83,7 +59,7 @@ func newTown(t *testing.T) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, instance)
+	nodetest.Serve(t, instance)
 	conn, err := client.DialFixed(t.Context(), serviceName, listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package standin
 import (
 	"context"
 	"log/slog"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"breakbank/platform/book"
 	"breakbank/platform/events"
 	"breakbank/platform/node"
+	"breakbank/platform/node/nodetest"
 	"breakbank/platform/rpc"
 	bankv1 "breakbank/proto/bank/v1"
 	bookv1 "breakbank/proto/book/v1"
@@ -66,29 +66,6 @@ type town struct {
 	relayed int64
 }
 
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func serve(t *testing.T, instance node.Instance) {
-	t.Helper()
-	var served sync.WaitGroup
-	served.Go(func() {
-		if err := instance.Serve(); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		instance.Kill()
-		served.Wait()
-	})
-}
-
 func newTown(t *testing.T) *town {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -102,10 +79,10 @@ func newTown(t *testing.T) *town {
 	w.events, w.url = server, server.URL()
 
 	w.primary = &primary{ledger: w.ledger}
-	primaryListener := listen(t)
+	primaryListener := nodetest.Listen(t)
 	primaryServer := rpc.NewServer(rpc.ServerConfig{Service: primaryName, Instance: "cardauth-1", Listener: primaryListener, Log: log})
 	bankv1.RegisterCardAuthServiceServer(primaryServer.Registrar(), w.primary)
-	serve(t, primaryServer)
+	nodetest.Serve(t, primaryServer)
 
 	// The only service behind the "router" is the primary: its address will do.
 	dialer := rpc.NewDialer(rpc.DialerConfig{RouterAddr: primaryListener.Addr().String(), Service: serviceName, Instance: "standin-1", Log: log})
@@ -117,7 +94,7 @@ func newTown(t *testing.T) *town {
 			}
 		}
 	})
-	listener := listen(t)
+	listener := nodetest.Listen(t)
 	instance, err := New(t.Context(), node.Env{
 		Service: serviceName, Instance: "standin-1", Listener: listener, Dialer: dialer,
 		NATSURL: w.url, DataDir: t.TempDir(), Log: log,
@@ -125,7 +102,7 @@ func newTown(t *testing.T) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, instance)
+	nodetest.Serve(t, instance)
 	conn, err := client.DialFixed(t.Context(), serviceName, listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
