@@ -35,8 +35,15 @@ func (b *Blackhole) Swallowed() int64 { return b.swallowed.Load() }
 // tells darkness from a connection that is closed.
 func (b *Blackhole) Established() int64 { return b.established.Load() }
 
+// swallow counts bytes that vanished in a connection. It looks at the sockets
+// first: whoever sees the bytes counted sees the connection counted as well.
 func (b *Blackhole) swallow(c *connection, bytes int) {
+	b.sample(c)
 	b.swallowed.Add(int64(bytes))
+}
+
+// sample looks, once, at what the system says of a connection's sockets.
+func (b *Blackhole) sample(c *connection) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, known := b.sampled[c]; known {
