@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -149,7 +150,7 @@ func compare(c result.Comparison) []comparedView {
 		rows = append(rows, comparedView{
 			Arm: r.Arm, Full: seconds(r.FullOutageS), Partial: seconds(r.PartialOutageS),
 			Failed: count(r.PaymentsFailed), Unanswered: count(r.PaymentsUnanswered), StoodIn: count(r.PaymentsStoodIn),
-			Minutes: fmt.Sprintf("%.0f", r.CustomerMinutesLost),
+			Minutes: count(int64(math.Round(r.CustomerMinutesLost))),
 			Books:   books(r.Audited, r.BooksBalance), Verdict: verdict(r.Valid, r.Partial, r.Illustrative),
 			FullWidth: width(r.FullOutageS), PartialWidth: width(r.PartialOutageS),
 		})

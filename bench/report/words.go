@@ -63,7 +63,7 @@ func tiles(r *result.Result) []fact {
 		{"partial outage", seconds(i.PartialOutageS), paced(i.PartialOutagePacedMin)},
 		{"payments failed", count(i.PaymentsFailed), fmt.Sprintf("%s more without an answer", count(i.PaymentsUnknown))},
 		{"payments stood in", count(i.PaymentsStoodIn), fmt.Sprintf("%s more delayed", count(i.PaymentsDelayed))},
-		{"customer-minutes lost", fmt.Sprintf("%.0f", i.CustomerMinutesLost), fmt.Sprintf("of %s customers", count(i.CustomersAffected))},
+		{"customer-minutes lost", count(int64(math.Round(i.CustomerMinutesLost))), fmt.Sprintf("of %s customers", count(i.CustomersAffected))},
 	}
 }
 

@@ -23,13 +23,9 @@ func TestScenariosKnowWhatThereIs(t *testing.T) {
 		nodes = append(nodes, n.Name)
 	}
 	known := scenario.DefaultTargets
-	var knownFaults []string
-	for _, f := range known.Faults {
-		knownFaults = append(knownFaults, f.Name)
-	}
 	for what, pair := range map[string][2][]string{
 		"services":      {known.Services, names},
-		"faults":        {knownFaults, faults},
+		"faults":        {known.FaultNames(), faults},
 		"nodes":         {known.Nodes, nodes},
 		"relayed kinds": {known.Kinds, cluster.RelayedKinds},
 	} {

@@ -108,17 +108,6 @@ func TestStray(t *testing.T) {
 	}
 }
 
-func TestSendDelayP99(t *testing.T) {
-	times := make([]int64, 200)
-	sent := sentAfter(times, func(i int, _ int64) int64 { return int64(i+1) * ms })
-	if got, ok := evidence.SendDelayP99Ms(times, sent); !ok || got != 198 {
-		t.Errorf("p99 of 1..200 ms is %v (%v)", got, ok)
-	}
-	if _, ok := evidence.SendDelayP99Ms(times[:99], sent[:99]); ok {
-		t.Error("99 requests have a p99")
-	}
-}
-
 func TestTimesLeaveOutWhatWasNotSent(t *testing.T) {
 	intended, sent := evidence.Times([]loadgen.Record{
 		{Load: "main", Seq: 2, IntendedNs: 30, SentNs: 31},

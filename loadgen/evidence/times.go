@@ -32,18 +32,3 @@ func Intended(s *loadgen.Schedule) []int64 {
 	}
 	return times
 }
-
-// SendDelayP99Ms is the 99th percentile of sent minus intended, in
-// milliseconds; ok is false with fewer than 100 requests.
-func SendDelayP99Ms(intendedNs, sentNs []int64) (ms float64, ok bool) {
-	n := min(len(intendedNs), len(sentNs))
-	if n < 100 {
-		return 0, false
-	}
-	delays := make([]int64, n)
-	for i := range n {
-		delays[i] = sentNs[i] - intendedNs[i]
-	}
-	slices.Sort(delays)
-	return float64(delays[(n*99+99)/100-1]) / 1e6, true
-}
