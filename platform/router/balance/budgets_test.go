@@ -22,11 +22,12 @@ func TestTokenBudgetIsNeverExceeded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slot := int64(c.Window / budgetSlots)
+		const slots = 10 // of a window
+		slot := int64(c.Window / slots)
 		var requests, granted []int64 // the slot of each
 		count := func(in []int64, last int64) (n int) {
 			for _, s := range in {
-				if s > last-budgetSlots && s <= last {
+				if s > last-slots && s <= last {
 					n++
 				}
 			}

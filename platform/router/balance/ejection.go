@@ -1,6 +1,11 @@
 package balance
 
-import "time"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Constants of outlier ejection: Envoy's outlier_detection defaults
 // (consecutive_5xx 5, base_ejection_time 30 s, max_ejection_time 300 s,
@@ -10,7 +15,7 @@ const (
 	EjectBase       = 30 * time.Second
 	EjectMax        = 300 * time.Second
 	EjectMaxPercent = 10
-	ejectForgives   = 10 * time.Second
+	ejectInterval   = 10 * time.Second
 )
 
 // EjectionConfig is what an arm chooses. An endpoint is ejected after
@@ -19,22 +24,59 @@ const (
 // at once. When fewer than PanicPercent are left, all are used: a service
 // that is mostly ejected is more likely overloaded, or the ejector wrong.
 type EjectionConfig struct {
-	Consecutive              int
-	Base, Max                time.Duration
-	MaxPercent, PanicPercent int
+	Consecutive  int           `yaml:"consecutive"`
+	Base         time.Duration `yaml:"base"`
+	Max          time.Duration `yaml:"max"`
+	MaxPercent   int           `yaml:"max_percent"`
+	PanicPercent int           `yaml:"panic_percent"`
+
+	// AtLeastOne lets one endpoint be out whatever MaxPercent says: 10 % of
+	// three is none (Envoy, always_eject_one_host, off by default).
+	AtLeastOne bool `yaml:"at_least_one"`
+
+	// SuccessRate also ejects those whose success rate stands out; nil is off.
+	SuccessRate *SuccessRateConfig `yaml:"success_rate"`
+}
+
+// WithDefaults fills in what is zero; PanicPercent 0 stays, and never panics.
+func (c EjectionConfig) WithDefaults() EjectionConfig {
+	c.Consecutive = cmp.Or(c.Consecutive, EjectAfter)
+	c.Base = cmp.Or(c.Base, EjectBase)
+	c.Max = cmp.Or(c.Max, max(c.Base, EjectMax))
+	c.MaxPercent = cmp.Or(c.MaxPercent, EjectMaxPercent)
+	c.SuccessRate = filled(c.SuccessRate)
+	return c
+}
+
+// Validate says what is wrong, and what would be right.
+func (c EjectionConfig) Validate() error {
+	var errs []error
+	if c.Consecutive < 1 {
+		errs = append(errs, fmt.Errorf("consecutive %d must be at least 1: Envoy's is %d", c.Consecutive, EjectAfter))
+	}
+	if c.Base <= 0 || c.Max < c.Base {
+		errs = append(errs, fmt.Errorf("base %v must be positive and max %v no less: Envoy's are %v and %v", c.Base, c.Max, EjectBase, EjectMax))
+	}
+	if min(c.MaxPercent, c.PanicPercent) < 0 || max(c.MaxPercent, c.PanicPercent) > 100 {
+		errs = append(errs, fmt.Errorf("max_percent %d or panic_percent %d is not a percentage, from 0 to 100", c.MaxPercent, c.PanicPercent))
+	}
+	return errors.Join(append(errs, checked("success_rate", c.SuccessRate))...)
 }
 
 // Ejector takes endpoints of one service that keep failing out of rotation.
 type Ejector struct {
-	config EjectionConfig
-	record map[string]*outlier
-	until  time.Time // nobody is out from then on
+	config  EjectionConfig
+	record  map[string]*outlier
+	until   time.Time // nobody is out from then on
+	sweptAt time.Time
 }
 
 type outlier struct {
-	failures int
-	ejected  int // times, less one for every ejectForgives in good standing
+	failures int // in a row
+	ejected  int // times, less one for every ejectInterval in good standing
 	until    time.Time
+
+	good, bad int // since the last sweep, if it looks at success rates
 }
 
 // NewEjector returns an ejector for one service.
@@ -46,24 +88,31 @@ func NewEjector(c EjectionConfig) *Ejector {
 // endpoints the service has. It reports whether this ejected the endpoint.
 func (e *Ejector) Observe(now time.Time, id string, ok bool, size int) bool {
 	o := e.record[id]
-	if ok {
-		if o != nil {
-			o.failures = 0
-		}
-		return false
-	}
 	if o == nil {
+		if ok && e.config.SuccessRate == nil {
+			return false // the usual case costs one look
+		}
 		o = &outlier{}
 		e.record[id] = o
 	}
 	if now.Before(o.until) {
 		return false // it ends what began before; it has had no new chance yet
 	}
-	o.failures++
-	if o.failures < e.config.Consecutive {
+	if ok {
+		o.failures = 0
+		o.good++
 		return false
 	}
-	if (e.Ejected(now)+1)*100 > e.config.MaxPercent*size {
+	o.failures++
+	o.bad++
+	return o.failures >= e.config.Consecutive && e.eject(now, o, size)
+}
+
+// eject takes an endpoint out unless too many are.
+func (e *Ejector) eject(now time.Time, o *outlier, size int) bool {
+	out := e.Ejected(now)
+	first := out == 0 && e.config.AtLeastOne
+	if !first && (out+1)*100 > e.config.MaxPercent*size {
 		return false
 	}
 	o.forgive(now)
@@ -80,7 +129,7 @@ func (e *Ejector) Observe(now time.Time, id string, ok bool, size int) bool {
 // once an interval.
 func (o *outlier) forgive(now time.Time) {
 	if o.ejected > 0 {
-		o.ejected = max(0, o.ejected-int(now.Sub(o.until)/ejectForgives))
+		o.ejected = max(0, o.ejected-int(now.Sub(o.until)/ejectInterval))
 	}
 }
 
@@ -126,3 +175,7 @@ func (e *Ejector) isOut(now time.Time, id string) bool {
 
 // Forget drops what is known of an endpoint that left the table.
 func (e *Ejector) Forget(id string) { delete(e.record, id) }
+
+// Until returns when the last of the ejected endpoints may be back: from then
+// on Mark has nothing to say.
+func (e *Ejector) Until() time.Time { return e.until }

@@ -18,12 +18,17 @@ const noHistoryPenalty = 1e15
 // peakEWMA is Finagle's load metric: a moving average of latency that rises
 // at once to a peak and decays slowly, times requests pending.
 //
-//	load = cost × (pending + 1)
+//	load = cost × (pending/weight + 1)
 //	rtt > cost:  cost = rtt
 //	otherwise:   cost = cost·w + rtt·(1−w),  w = e^(−Δt/τ)
 //
 // Reading the load decays the cost as an observation of zero would, so that an
 // endpoint that was slow once and then avoided gets another chance.
+//
+// The weight, 1 unless somebody says otherwise, is ours: half an instance with
+// half the requests pending is as loaded as a whole one. How an attempt ended
+// makes no difference, as in Finagle: an instance that fails at once looks
+// fast, and it takes ejection or accrual to keep requests from it.
 type peakEWMA struct {
 	decay     time.Duration
 	endpoints map[string]*ewma
@@ -39,8 +44,8 @@ func newPeakEWMA(decay time.Duration) *peakEWMA {
 	return &peakEWMA{decay: decay, endpoints: map[string]*ewma{}}
 }
 
-func (p *peakEWMA) Load(now time.Time, id string) float64 {
-	e := p.endpoints[id]
+func (p *peakEWMA) Load(now time.Time, of *Endpoint) float64 {
+	e := p.endpoints[of.ID]
 	if e == nil {
 		return 0
 	}
@@ -48,7 +53,7 @@ func (p *peakEWMA) Load(now time.Time, id string) float64 {
 	if e.costNs == 0 && e.pending != 0 {
 		return noHistoryPenalty + float64(e.pending)
 	}
-	return e.costNs * float64(e.pending+1)
+	return e.costNs * (float64(e.pending)/of.weight() + 1)
 }
 
 func (p *peakEWMA) Observe(ev Event) {
@@ -70,18 +75,27 @@ func (p *peakEWMA) Observe(ev Event) {
 			e.pending--
 			e.observe(ev.At, float64(ev.Took), p.decay)
 		}
-	case Gone:
+	case Gone, Probed:
 	}
 }
 
 func (e *ewma) observe(now time.Time, rttNs float64, decay time.Duration) {
-	if rttNs > e.costNs {
-		e.costNs = rttNs
-	} else if since := now.Sub(e.stamp); since > 0 {
-		w := math.Exp(-float64(since) / float64(decay))
-		e.costNs = e.costNs*w + rttNs*(1-w)
-	}
-	if now.After(e.stamp) {
+	since := now.Sub(e.stamp)
+	if since > 0 {
 		e.stamp = now
 	}
+	if rttNs > e.costNs {
+		e.costNs = rttNs
+	} else if since > 0 {
+		e.costNs = rttNs + (e.costNs-rttNs)*fade(float64(since)/float64(decay))
+	}
+}
+
+// fade is e^−x. For the short times that are usual it is the beginning of its
+// series, at a third of the cost and right to 2·10⁻¹⁰.
+func fade(x float64) float64 {
+	if x < 1e-3 {
+		return 1 - x + x*x/2
+	}
+	return math.Exp(-x)
 }

@@ -16,7 +16,7 @@ func TestPeakEWMA(t *testing.T) {
 	}
 	expect := func(s, want float64) {
 		t.Helper()
-		if got := p.Load(at(s), "a"); math.Abs(got-want) > want/1e6 {
+		if got := p.Load(at(s), &Endpoint{ID: "a"}); math.Abs(got-want) > want/1e6 {
 			t.Errorf("at %v s: load %v, want %v", s, got, want)
 		}
 	}

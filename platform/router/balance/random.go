@@ -5,33 +5,31 @@ import (
 	"time"
 )
 
-// randomPicker draws uniformly among the healthy, or among all when none is.
-type randomPicker struct{}
-
-func (randomPicker) Pick(_ time.Time, rng *rand.Rand, endpoints []Endpoint, _ Metric) int {
-	healthy := countHealthy(endpoints)
-	if healthy == 0 || healthy == len(endpoints) {
-		return rng.IntN(len(endpoints))
-	}
-	nth := rng.IntN(healthy)
-	for i := range endpoints {
-		if !endpoints[i].Healthy {
-			continue
-		}
-		if nth == 0 {
-			return i
-		}
-		nth--
-	}
-	panic("balance: fewer healthy endpoints than were counted")
+// randomPicker draws by weight among the healthy, or among all when none is.
+type randomPicker struct {
+	lottery lottery
+	healthy []int // reused
 }
 
-func countHealthy(endpoints []Endpoint) int {
-	n := 0
-	for i := range endpoints {
-		if endpoints[i].Healthy {
-			n++
+func (r *randomPicker) Pick(_ time.Time, rng *rand.Rand, endpoints []Endpoint, _ Metric) int {
+	for range lotteryTries {
+		if i := r.lottery.one(rng, endpoints); endpoints[i].Healthy {
+			return i
 		}
 	}
-	return n
+	// Refusing the unhealthy favours nobody, but there are many of them.
+	r.healthy = appendHealthy(r.healthy[:0], endpoints)
+	if len(r.healthy) == 0 {
+		return r.lottery.one(rng, endpoints)
+	}
+	return r.lottery.oneOf(rng, endpoints, r.healthy)
+}
+
+func appendHealthy(to []int, endpoints []Endpoint) []int {
+	for i := range endpoints {
+		if endpoints[i].Healthy {
+			to = append(to, i)
+		}
+	}
+	return to
 }
