@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"fmt"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// Handler is told what comes in on a connection. Its methods are called one at
+// a time for one connection, from the goroutine that reads it, but for Sent,
+// which may come from another as well; no lock of this package is held. They
+// must not wait. What they send they note in the batch.
+type Handler interface {
+	// Headers brings a request's headers (a new stream), a response's headers,
+	// or trailers; end says that nothing more comes. The slice is valid only
+	// during the call, its strings for good. Pseudo-headers come first, names
+	// are valid and in lower case.
+	Headers(b *Batch, s *Stream, fields []hpack.HeaderField, end bool)
+	// Data brings a part of the stream, valid only during the call. Whoever
+	// has passed it on calls Consume with its length, or the peer can send no
+	// more.
+	Data(b *Batch, s *Stream, p []byte, end bool)
+	// Ended says that a stream has come to an end that neither side asked for
+	// with an end of its own: nothing more comes on it, and nothing more is
+	// sent. It is not called for a stream that this side has reset.
+	Ended(b *Batch, s *Stream, why Ending)
+	// Sent says that n bytes which SendData had not taken at once have gone
+	// to the connection.
+	Sent(b *Batch, s *Stream, n int)
+	// Draining says that the peer takes no more streams on the connection.
+	Draining(c *Conn)
+	// Closed says that the connection is over; every stream has been told.
+	Closed(c *Conn, err error)
+}
+
+// EndKind says who ended a stream early, and so whether the other side may
+// have acted on it.
+type EndKind int
+
+const (
+	// Reset: the peer sent RST_STREAM.
+	Reset EndKind = iota
+	// Unprocessed: the peer has certainly not acted on it: it refused the
+	// stream, said goodbye before it, or never got its headers.
+	Unprocessed
+	// Broken: the connection ended while the stream was open.
+	Broken
+)
+
+func (k EndKind) String() string {
+	switch k {
+	case Unprocessed:
+		return "unprocessed"
+	case Broken:
+		return "broken"
+	case Reset:
+	}
+	return "reset"
+}
+
+// Ending is why a stream ended early.
+type Ending struct {
+	Kind EndKind
+	// Code is the peer's, if it sent one.
+	Code http2.ErrCode
+	// Err is what happened to the connection, if that is why.
+	Err error
+}
+
+func (e Ending) String() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%v: %v", e.Kind, e.Err)
+	}
+	return fmt.Sprintf("%v: %v", e.Kind, e.Code)
+}
+
+// batchSize is how many connections a batch holds before it flushes.
+const batchSize = 32
+
+// Batch collects the connections that were written to, so that each is given
+// to its socket once. It belongs to one goroutine. The zero Batch is ready.
+type Batch struct {
+	conns [batchSize]*Conn
+	n     int
+}
+
+// Flush gives to the sockets what was sent.
+func (b *Batch) Flush() {
+	for b.n > 0 {
+		b.n--
+		c := b.conns[b.n]
+		b.conns[b.n] = nil
+		c.flush(b)
+	}
+}
+
+// add notes a connection.
+func (b *Batch) add(c *Conn) {
+	for i := b.n - 1; i >= 0; i-- {
+		if b.conns[i] == c {
+			return
+		}
+	}
+	if b.n == batchSize {
+		b.Flush()
+	}
+	b.conns[b.n] = c
+	b.n++
+}
