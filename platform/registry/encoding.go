@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"breakbank/platform/rawjson"
 )
 
 // Raw is an object as it lies in etcd.
@@ -93,29 +95,22 @@ func (r Raw) WithRevision() ([]byte, error) {
 // field finds a member of a JSON object and returns where its value begins
 // and ends.
 func field(object []byte, name string) (from, to int, found bool, err error) {
-	d := json.NewDecoder(bytes.NewReader(object))
-	open, err := d.Token()
-	if err != nil {
-		return 0, 0, false, fmt.Errorf("not JSON: %w", err)
-	}
-	if open != json.Delim('{') {
+	s := rawjson.Scan(object)
+	if s.Next() != '{' {
 		return 0, 0, false, fmt.Errorf("not a JSON object")
 	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return 0, 0, false, fmt.Errorf("not JSON: %w", err)
+	err = s.Members(func(member []byte) error {
+		mark := s.Mark()
+		err := s.Skip()
+		if !found && string(member) == name {
+			from, to, found = mark, mark+len(s.Since(mark)), true
 		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return 0, 0, false, fmt.Errorf("not JSON: %w", err)
-		}
-		if key == name {
-			end := int(d.InputOffset())
-			return end - len(value), end, true, nil
-		}
+		return err
+	})
+	if err != nil {
+		return 0, 0, false, err
 	}
-	return 0, 0, false, nil
+	return from, to, found, nil
 }
 
 func kindOfObject(obj Object) (Kind, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -23,6 +24,17 @@ const promotePoll = 50 * time.Millisecond
 const (
 	learnerPatience = time.Second
 	learnerAttempts = 5
+)
+
+// A new member asks its peers for the list of members, takes that of the first
+// one that answers, and refuses to start when it is not in it. Peers learn of
+// an addition a heartbeat after the leader, or later if they lag.
+const (
+	// heardPatience bounds the wait for the slowest peer: several times what
+	// etcd takes to repair a connection between members (see learnerPatience).
+	heardPatience = 30 * time.Second
+	// heardPoll is how often the peers' lists are looked at.
+	heardPoll = 10 * time.Millisecond
 )
 
 // Grow adds members one by one until there are that many, while the cluster
@@ -65,7 +77,10 @@ func (c *Cluster) join(ctx context.Context, index int) (*member, error) {
 	all := append(c.members[:len(c.members):len(c.members)], m)
 	c.members = all
 	c.mu.Unlock()
-	if err = m.startLearner(ctx, initialCluster(all)); err == nil {
+	if err = awaitHeard(ctx, all, resp.Member.ID); err == nil {
+		err = m.startLearner(ctx, initialCluster(all))
+	}
+	if err == nil {
 		err = c.promote(ctx, m, resp.Member.ID)
 	}
 	if err != nil {
@@ -73,6 +88,41 @@ func (c *Cluster) join(ctx context.Context, index int) (*member, error) {
 	}
 	c.admin.SetEndpoints(c.ClientAddrs()...)
 	return m, nil
+}
+
+// awaitHeard waits until each member that runs lists exactly those that there
+// are, the newcomer with this ID among them.
+func awaitHeard(ctx context.Context, all []*member, newcomer uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, heardPatience)
+	defer cancel()
+	poll := time.NewTicker(heardPoll)
+	defer poll.Stop()
+	for {
+		behind := slices.IndexFunc(all, func(m *member) bool { return !m.heardOf(newcomer, len(all)) })
+		if behind < 0 {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s has not heard of it: %w", all[behind].name, ctx.Err())
+		}
+	}
+}
+
+// heardOf reports whether the member's own list has so many members, one of
+// them with the ID. A stopped one is asked by nobody, so it may know nothing.
+func (m *member) heardOf(id uint64, members int) bool {
+	etcd := m.running()
+	if etcd == nil {
+		return true
+	}
+	listed := false
+	list := etcd.Server.Cluster().Members()
+	for _, peer := range list {
+		listed = listed || uint64(peer.ID) == id
+	}
+	return listed && len(list) == members
 }
 
 // startLearner starts a member that has just been added and returns when it
