@@ -151,9 +151,10 @@ func TestShortFitsItsTime(t *testing.T) {
 	if lengths["dark_registry"] < 4*time.Second || lengths["total_outage"] < 6*time.Second {
 		t.Errorf("dark_registry %v, total_outage %v: want ≥ 4 s and ≥ 6 s", lengths["dark_registry"], lengths["total_outage"])
 	}
-	// The rest of the 35 s is for start-up, setup and the audit, some 3.5 s.
-	if got := p.MainMax(); got > 31*time.Second {
-		t.Errorf("the script takes up to %v, want ≤ 31 s", got)
+	// The rest of the 35 s is for start-up, setup, the settling after
+	// `recovering`, and the audit, some 4.5 s.
+	if got := p.MainMax(); got > 30500*time.Millisecond {
+		t.Errorf("the script takes up to %v, want ≤ 30.5 s", got)
 	}
 }
 

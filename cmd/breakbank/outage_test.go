@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,7 +52,7 @@ func play(t *testing.T, args ...string) played {
 		t.Logf("INVALID: %s", reason)
 	}
 	if took > shortLimit {
-		t.Errorf("took %v, more than %v", took, shortLimit)
+		t.Errorf("took %v, more than %v:%s", took, shortLimit, lengths(r))
 	}
 	if !r.Audit.Passed || len(r.Audit.Checks) == 0 {
 		t.Errorf("the books do not balance: %+v", r.Audit.Checks)
@@ -62,6 +63,16 @@ func play(t *testing.T, args ...string) played {
 		}
 	}
 	return played{r, filepath.Dir(results[0])}
+}
+
+// lengths says where a replay's time went.
+func lengths(r *result.Result) string {
+	var b strings.Builder
+	for _, ph := range r.Phases {
+		fmt.Fprintf(&b, " %s %.1f s,", ph.Name, ph.ToS-ph.FromS)
+	}
+	b.WriteString(" the rest before and after")
+	return b.String()
 }
 
 // phase returns a phase of the result.
