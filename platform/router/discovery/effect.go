@@ -44,12 +44,25 @@ type (
 	// LoadSnapshot asks for the last good table on disk.
 	LoadSnapshot struct{}
 
-	// SaveSnapshot writes this table to disk.
+	// SaveSnapshot writes this table to disk. Kept is what the registry took
+	// out of Entries and is still in use.
 	SaveSnapshot struct {
 		Entries  []Entry
+		Kept     []Kept
 		Revision int64
 		SavedAt  time.Time
 	}
+
+	// Probe asks whether the instance that the table names answers at its
+	// address. Probed answers it, within probeTimeout.
+	Probe struct {
+		Service  string
+		Endpoint Endpoint
+	}
+
+	// Locate asks a source in which zone each node is. Located answers it,
+	// within locateTimeout.
+	Locate struct{ Source int }
 
 	// Log tells the operator.
 	Log struct {
@@ -66,4 +79,6 @@ func (HangUp) effect()       {}
 func (Publish) effect()      {}
 func (LoadSnapshot) effect() {}
 func (SaveSnapshot) effect() {}
+func (Probe) effect()        {}
+func (Locate) effect()       {}
 func (Log) effect()          {}

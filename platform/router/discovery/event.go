@@ -20,15 +20,18 @@ type (
 	// SnapshotLoaded answers LoadSnapshot. Entries is nil when there is none.
 	SnapshotLoaded struct {
 		Entries  []Entry
+		Kept     []Kept
 		Revision int64
 		SavedAt  time.Time
 	}
 
-	// Listed brings a source's records, as they were on the wire.
+	// Listed brings a source's records, as they were on the wire. HeardAt is
+	// when a peer's own source last spoke; zero for any other source.
 	Listed struct {
 		Session  SessionID
 		Revision int64
 		Items    []json.RawMessage
+		HeardAt  time.Time
 	}
 
 	// ListFailed says that a list was not answered, broke off or ran out of time.
@@ -46,10 +49,12 @@ type (
 	}
 
 	// Bookmark says that a watch has reported everything up to Revision. It is the
-	// only proof that a silent watch is silent because nothing happens.
+	// only proof that a silent watch is silent because nothing happens. A
+	// peer's says that it has nothing newer; HeardAt is as for Listed.
 	Bookmark struct {
 		Session  SessionID
 		Revision int64
+		HeardAt  time.Time
 	}
 
 	// WatchBroken says that a watch could not be opened or has ended; Gone, that
@@ -65,6 +70,19 @@ type (
 		Kind    EvidenceKind
 		Service string
 		Addr    string
+	}
+
+	// Probed answers a Probe. Late says that time ran out, which proves less
+	// than a refusal.
+	Probed struct {
+		Service, Addr string
+		Alive, Late   bool
+	}
+
+	// Located answers Locate: the zone of every node, "" for one in none.
+	Located struct {
+		Zones map[string]string
+		Err   error
 	}
 
 	// Tick comes every TickEvery.
@@ -99,4 +117,6 @@ func (Changed) event()        {}
 func (Bookmark) event()       {}
 func (WatchBroken) event()    {}
 func (Evidence) event()       {}
+func (Probed) event()         {}
+func (Located) event()        {}
 func (Tick) event()           {}

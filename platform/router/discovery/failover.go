@@ -16,6 +16,9 @@ import (
 //	etcd believed    --10 s of bookmarks from an API server-->  that one is
 //	a watch not trusted --10 s of silence-->  is opened anew
 //
+// A source that sends bookmarks more rarely than each second has as much more
+// time (rhythm.go).
+//
 // A watch that merely opens proves nothing: an API server whose own
 // connection is dark serves its stale cache with a straight face. So a source
 // counts only if it is newer than the table or sends bookmarks, and one that
@@ -30,7 +33,7 @@ const (
 	// redialAfter is how long a watch of a source that is not trusted may be
 	// silent before it is opened anew: the connection itself may be dead, on
 	// the router's own edge, and a source that is well again would never be
-	// heard on it.
+	// heard on it. A slow source has longer (rhythm.redial).
 	redialAfter = 10 * time.Second
 )
 
@@ -39,6 +42,7 @@ type doubt struct {
 	reason string // "" when there is none
 	since  time.Time
 	order  []int // sources to try, the first at once
+	peers  []int // routers to ask beside them (gossip.go)
 }
 
 func (c *Core) inDoubt() bool { return c.doubt.reason != "" }
@@ -65,28 +69,31 @@ func (c *Core) failOver() {
 	c.redialSilent()
 }
 
-// redialSilent opens watches anew that have said nothing for redialAfter: the
+// redialSilent opens watches anew that have said nothing for too long: the
 // believed source's while it is in doubt, and those of sources not believed. A
 // list needs no such care, it has a time limit.
 func (c *Core) redialSilent() {
 	for i := range c.sessions {
 		s := &c.sessions[i]
 		trusted := i == c.current && !c.inDoubt()
-		if trusted || s.phase != watching || c.now.Sub(s.heardAt) < redialAfter {
+		if trusted || s.phase != watching || c.now.Sub(s.heardAt) < s.rhythm.redial() {
 			continue
 		}
-		c.logf(slog.LevelInfo, "watch %s: silent for %v, dialling again", c.config.Sources[i].Name, redialAfter)
+		c.logf(slog.LevelInfo, "watch %s: silent for %v, dialling again", c.config.Sources[i].Name, s.rhythm.redial())
 		c.do(Stop{Session: s.id})
 		c.resume(i, s.backoff.next(c.config.Rand))
 	}
 }
 
 func (c *Core) askJudge() {
-	reason := c.judge.Doubt(c.now, Standing{Synced: c.synced, ConfirmedAt: c.confirmedAt, Accused: c.accusations.open})
+	reason := c.judge.Doubt(c.now, Standing{
+		Synced: c.synced, ConfirmedAt: c.confirmedAt, Accused: c.accusations.open,
+		Silence: c.sessions[c.current].rhythm.silence(),
+	})
 	name := c.config.Sources[c.current].Name
 	switch {
 	case reason != "" && !c.inDoubt():
-		c.doubt = doubt{reason: reason, since: c.now, order: c.others()}
+		c.doubt = doubt{reason: reason, since: c.now, order: c.others(), peers: c.shuffledPeers()}
 		// Bookmarks from before the doubt say nothing about after it.
 		s := &c.sessions[c.current]
 		s.bookmarkAt, s.steadySince = time.Time{}, time.Time{}
@@ -125,9 +132,10 @@ func (c *Core) others() []int {
 	var servers, direct []int
 	for k := 1; k < len(c.config.Sources); k++ {
 		i := (c.current + k) % len(c.config.Sources)
-		if c.config.Sources[i].Direct {
+		switch source := c.config.Sources[i]; {
+		case source.Direct:
 			direct = append(direct, i)
-		} else {
+		case source.isAPIServer():
 			servers = append(servers, i)
 		}
 	}
@@ -137,6 +145,9 @@ func (c *Core) others() []int {
 // wants says whether a source other than the current one should be followed
 // now.
 func (c *Core) wants(i int) bool {
+	if c.config.Sources[i].Peer {
+		return c.wantsPeer(i)
+	}
 	if !c.inDoubt() {
 		return c.config.Sources[c.current].Direct && !c.config.Sources[i].Direct
 	}
@@ -167,10 +178,10 @@ func (c *Core) returnToAPIServer() {
 	}
 	for i := range c.config.Sources {
 		s := c.sessions[i]
-		if c.config.Sources[i].Direct || s.steadySince.IsZero() {
+		if !c.config.Sources[i].isAPIServer() || s.steadySince.IsZero() {
 			continue
 		}
-		if c.now.Sub(s.bookmarkAt) < heartbeatSilence && s.bookmarkAt.Sub(s.steadySince) >= failOverReturn {
+		if c.now.Sub(s.bookmarkAt) < s.rhythm.silence() && s.bookmarkAt.Sub(s.steadySince) >= failOverReturn {
 			c.adopt(i, "it has sent bookmarks for "+failOverReturn.String())
 			return
 		}
@@ -182,7 +193,7 @@ func (c *Core) returnToAPIServer() {
 // is read from the registry itself, so it outranks a table that comes from
 // disk, even one with a higher revision.
 func (c *Core) behind(i int, revision int64) bool {
-	if c.judge == nil || (!c.synced && !c.config.Sources[i].Direct && c.sessions[i].phase == listing) {
+	if c.judge == nil || (!c.synced && c.config.Sources[i].isAPIServer() && c.sessions[i].phase == listing) {
 		return false
 	}
 	return revision < c.revision

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -20,7 +21,8 @@ const (
 	idle phase = iota
 	listing
 	watching
-	// frozen: the watch ended silently on a null record (FreezeOnNull).
+	// frozen: the watch has ended and is not opened again; session.why says
+	// of what.
 	frozen
 )
 
@@ -29,6 +31,8 @@ type session struct {
 	id      SessionID
 	phase   phase
 	backoff backoff
+
+	why string // it is frozen
 
 	// position: everything up to here has been reported to us.
 	position int64
@@ -45,6 +49,9 @@ type session struct {
 	// bookmarkAt is when the last bookmark came, steadySince when the first of
 	// an unbroken series did.
 	bookmarkAt, steadySince time.Time
+
+	// rhythm is the source's, not the session's.
+	rhythm rhythm
 }
 
 func (c *Core) openList(source int, after time.Duration) {
@@ -52,7 +59,10 @@ func (c *Core) openList(source int, after time.Duration) {
 	s := &c.sessions[source]
 	s.id, s.phase, s.missed = c.newID(), listing, false
 	s.heardAt = c.now
-	c.do(List{Session: s.id, Source: source, After: c.relists.delay(c.now, after)})
+	if !c.config.Sources[source].Peer {
+		after = c.relists.delay(c.now, after)
+	}
+	c.do(List{Session: s.id, Source: source, After: after})
 }
 
 func (c *Core) openWatch(source int, revision int64, after time.Duration) {
@@ -98,6 +108,7 @@ func (c *Core) end(source int) {
 	s := &c.sessions[source]
 	s.id, s.phase = 0, idle
 	s.bookmarkAt, s.steadySince = time.Time{}, time.Time{}
+	s.rhythm.pause()
 }
 
 // stop ends a session that is under way.
@@ -141,10 +152,14 @@ func (c *Core) listed(e Listed) {
 			c.poisoned = !c.synced
 			c.sourceFailed()
 		}
-		c.openList(i, s.backoff.next(c.config.Rand))
+		c.openList(i, c.pause(i))
 		return
 	}
 	s.backoff.reset()
+	if c.config.Sources[i].Peer {
+		c.peerListed(i, e, parsed)
+		return
+	}
 	if i == c.current && c.behind(i, e.Revision) {
 		c.logf(slog.LevelWarn, "%s answers from revision %d, the table is at %d: not believed", c.config.Sources[i].Name, e.Revision, c.revision)
 		c.retryElsewhere(i)
@@ -154,7 +169,7 @@ func (c *Core) listed(e Listed) {
 		c.adopt(i, "its list is newer")
 	}
 	if i == c.current {
-		c.applyList(parsed)
+		c.applyList(parsed, c.now)
 		c.confirm(e.Revision)
 	} else if e.Revision > c.revision {
 		s.missed = true
@@ -182,8 +197,8 @@ func (c *Core) changed(e Changed) {
 	s := &c.sessions[i]
 	s.heard(c.now)
 	s.position = max(s.position, e.Revision)
-	if e.Revision <= c.revision {
-		return
+	if e.Revision <= c.revision || c.config.Sources[i].Peer {
+		return // a peer tells in lists only
 	}
 	if i != c.current && c.inDoubt() {
 		c.adopt(i, "it is newer")
@@ -194,21 +209,23 @@ func (c *Core) changed(e Changed) {
 	}
 	c.heardAt, c.revision = c.now, e.Revision
 	if e.Deleted {
-		c.admitRemoval(recordName(e.Item))
+		c.admitRemoval(c.config.Parser.serviceOf(e.Item))
 		return
 	}
 	entry, err := c.parse(e.Item)
 	if err == nil {
-		c.admit(entry)
+		c.admit(entry, c.now)
 		return
 	}
 	if c.config.WatchNull == FreezeOnNull && errors.Is(err, ErrNullSubsets) {
 		c.stop(i)
-		s.phase = frozen
+		s.phase, s.why = frozen, "silently on a null record"
 		return
 	}
 	// Watch events are decoded one by one: this one is lost, the next is not.
-	c.logf(slog.LevelError, "endpoints watch: parse failure: %v (service %q)", err, recordName(e.Item))
+	name := c.config.Parser.serviceOf(e.Item)
+	c.logf(slog.LevelError, "endpoints watch: parse failure: %v (service %q)", err, name)
+	c.unreadable(name)
 }
 
 func (c *Core) bookmarked(e Bookmark) {
@@ -219,10 +236,15 @@ func (c *Core) bookmarked(e Bookmark) {
 	s := &c.sessions[i]
 	s.heard(c.now)
 	s.position = max(s.position, e.Revision)
-	if s.steadySince.IsZero() || c.now.Sub(s.bookmarkAt) >= heartbeatSilence {
+	if s.steadySince.IsZero() || c.now.Sub(s.bookmarkAt) >= s.rhythm.silence() {
 		s.steadySince = c.now
 	}
 	s.bookmarkAt = c.now
+	s.rhythm.beat(c.now)
+	if c.config.Sources[i].Peer {
+		c.peerConfirms(e)
+		return
+	}
 	if i == c.current {
 		c.heardAt = c.now
 	}
@@ -242,6 +264,12 @@ func (c *Core) watchBroken(e WatchBroken) {
 	if !ok {
 		return
 	}
+	if d, ok := hook[ender](c.config.Policies); ok && d.EndsOnWatchError() && !c.config.Sources[i].Peer {
+		c.logf(slog.LevelWarn, "watch %s: %v: nothing more will be heard of it", c.config.Sources[i].Name, e.Err)
+		c.end(i)
+		c.sessions[i].phase, c.sessions[i].why = frozen, fmt.Sprintf("for good: %v", e.Err)
+		return
+	}
 	if e.Gone {
 		c.logf(slog.LevelInfo, "watch %s: revision %d is gone, listing again", c.config.Sources[i].Name, c.sessions[i].position)
 		c.openList(i, c.sessions[i].relistAfter(c.config.Rand))
@@ -256,7 +284,7 @@ func (c *Core) watchBroken(e WatchBroken) {
 // list that failed is followed by a list, a watch by a watch.
 func (c *Core) retryElsewhere(failed int) {
 	wasListing := c.sessions[failed].phase == listing
-	after := c.sessions[failed].backoff.next(c.config.Rand)
+	after := c.pause(failed)
 	next := failed
 	if failed == c.current {
 		next = c.nextAPIServer(failed)
@@ -265,6 +293,9 @@ func (c *Core) retryElsewhere(failed int) {
 		c.end(failed)
 		c.current = next
 		c.sessions[next].backoff = c.sessions[failed].backoff
+		if c.judge != nil && c.wants(failed) {
+			c.resume(failed, after) // as one of the others, but not at once
+		}
 		if phase := c.sessions[next].phase; phase != idle {
 			return // it is a candidate already, or frozen for good
 		}
@@ -276,12 +307,21 @@ func (c *Core) retryElsewhere(failed int) {
 	}
 }
 
+// pause is how long to wait before a source that failed is asked again.
+func (c *Core) pause(i int) time.Duration {
+	after := c.sessions[i].backoff.next(c.config.Rand)
+	if c.config.Sources[i].Peer {
+		after = max(after, gossipEvery)
+	}
+	return after
+}
+
 func (c *Core) nextAPIServer(i int) int {
-	if c.config.Sources[i].Direct {
+	if !c.config.Sources[i].isAPIServer() {
 		return i
 	}
 	next := (i + 1) % len(c.config.Sources)
-	for c.config.Sources[next].Direct {
+	for !c.config.Sources[next].isAPIServer() {
 		next = (next + 1) % len(c.config.Sources)
 	}
 	return next

@@ -4,19 +4,73 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
+	"strings"
+
+	"breakbank/platform/registry"
 )
 
-// Parser says what a record means. Parse gets an Endpoints object as it was
-// on the wire.
+// Parser says what a record means. The zero Parser reads nothing; take one of
+// Parsers.
 type Parser struct {
 	Name, About string
-	Parse       func(record json.RawMessage) (Entry, error)
+	// read makes an entry of what was found in a record.
+	read func(record) (Entry, error)
+	// home is the namespace whose services go by their bare names; "" is
+	// registry.Namespace.
+	home string
 }
 
 // Parsers is every parser there is.
 var Parsers = []Parser{linkerd2017, linkerd2018}
+
+// Parse reads an Endpoints object as it was on the wire. It finds out nobody's
+// zone.
+func (p Parser) Parse(wire json.RawMessage) (Entry, error) { return p.parse(wire, nil) }
+
+func (p Parser) parse(wire json.RawMessage, zones *zones) (Entry, error) {
+	r, err := readRecord(wire, zones)
+	if err != nil {
+		return Entry{}, fmt.Errorf("not an Endpoints object: %w", err)
+	}
+	if r.entry.Service = p.service(r.name, r.namespace); r.entry.Service == "" {
+		return Entry{}, errors.New("an Endpoints object without a name")
+	}
+	return p.read(r)
+}
+
+// In returns the parser for a router at home in another namespace.
+func (p Parser) In(namespace string) Parser {
+	p.home = namespace
+	return p
+}
+
+// service is the name by which callers know the service of a record: its own
+// at home, name.namespace elsewhere, as in Kubernetes' DNS. A name with a dot,
+// which no Service can have but any Endpoints object, is never left bare:
+// "a.b" at home is not the "a" of namespace b.
+func (p Parser) service(name, namespace string) string {
+	home := p.home
+	if home == "" {
+		home = registry.Namespace
+	}
+	switch {
+	case name == "" || namespace == "":
+		return name
+	case namespace == home && !strings.Contains(name, "."):
+		return name
+	}
+	return name + "." + namespace
+}
+
+// serviceOf reads as much of a record as says whose it is. It returns "" for one
+// that does not even say that.
+func (p Parser) serviceOf(wire json.RawMessage) string {
+	name, namespace, err := readName(wire)
+	if err != nil {
+		return ""
+	}
+	return p.service(name, namespace)
+}
 
 // ParserNames lists the parsers in table order.
 func ParserNames() []string {
@@ -40,78 +94,3 @@ func ParserByName(name string) (Parser, error) {
 // ErrNullSubsets is what the parser of 2017 throws on a Service scaled to
 // zero (linkerd#1219).
 var ErrNullSubsets = errors.New("subsets is null")
-
-// endpointsRecord is the part of a Kubernetes Endpoints object that routers
-// read. It is not k8s.io/api's type, because that type cannot tell null,
-// absent and empty apart, which is what the outage hung on.
-type endpointsRecord struct {
-	Metadata struct {
-		Name            string `json:"name"`
-		ResourceVersion string `json:"resourceVersion"`
-	} `json:"metadata"`
-	Subsets *[]recordSubset `json:"subsets"`
-}
-
-// recordSubset is a set of instances that listen on the same ports.
-type recordSubset struct {
-	Addresses []struct {
-		IP        string `json:"ip"`
-		TargetRef *struct {
-			Name string `json:"name"`
-		} `json:"targetRef"`
-	} `json:"addresses"`
-	Ports []struct {
-		Port int `json:"port"`
-	} `json:"ports"`
-}
-
-// recordName reads as much of a record as says whose it is. It returns "" for
-// one that does not even say that.
-func recordName(record json.RawMessage) string {
-	var named struct {
-		Metadata struct {
-			Name string `json:"name"`
-		} `json:"metadata"`
-	}
-	if json.Unmarshal(record, &named) != nil {
-		return ""
-	}
-	return named.Metadata.Name
-}
-
-func parseRecord(record json.RawMessage) (endpointsRecord, error) {
-	var r endpointsRecord
-	if err := json.Unmarshal(record, &r); err != nil {
-		return r, fmt.Errorf("not an Endpoints object: %w", err)
-	}
-	if r.Metadata.Name == "" {
-		return r, errors.New("an Endpoints object without a name")
-	}
-	return r, nil
-}
-
-func (r endpointsRecord) entry() (Entry, error) {
-	e := Entry{Service: r.Metadata.Name}
-	if v := r.Metadata.ResourceVersion; v != "" {
-		revision, err := strconv.ParseInt(v, 10, 64)
-		if err != nil {
-			return Entry{}, fmt.Errorf("resourceVersion %q is no revision", v)
-		}
-		e.Revision = revision
-	}
-	if r.Subsets == nil {
-		return e, nil
-	}
-	for _, subset := range *r.Subsets {
-		for _, address := range subset.Addresses {
-			for _, port := range subset.Ports {
-				ep := Endpoint{Addr: net.JoinHostPort(address.IP, strconv.Itoa(port.Port))}
-				if address.TargetRef != nil {
-					ep.Instance = address.TargetRef.Name
-				}
-				e.Endpoints = append(e.Endpoints, ep)
-			}
-		}
-	}
-	return e, nil
-}

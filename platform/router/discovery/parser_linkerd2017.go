@@ -1,7 +1,5 @@
 package discovery
 
-import "encoding/json"
-
 // linkerd2017 is the Endpoints parser of linkerd before 1.0.0: its `subsets`
 // was a plain Seq, which Jackson leaves null when the JSON says null or
 // nothing, and mapping over it throws.
@@ -11,14 +9,10 @@ import "encoding/json"
 var linkerd2017 = Parser{
 	Name:  "linkerd-2017",
 	About: "throws on subsets that are null or absent (linkerd#1219)",
-	Parse: func(record json.RawMessage) (Entry, error) {
-		r, err := parseRecord(record)
-		if err != nil {
-			return Entry{}, err
-		}
-		if r.Subsets == nil {
+	read: func(r record) (Entry, error) {
+		if !r.hasSubsets {
 			return Entry{}, ErrNullSubsets
 		}
-		return r.entry()
+		return r.entry, nil
 	},
 }

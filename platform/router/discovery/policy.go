@@ -17,12 +17,20 @@ type Policy interface {
 // line here.
 var Policies = []Policy{
 	acceptAll{},
+	dieSilent{},
 	keepLast{},
 	refuseEmpty{},
+	ttlClosed{shortTTL},
+	ttlClosed{longTTL},
+	advisoryRemoval{},
+	activeVeto{},
+	shrinkGuard{},
 	snapshotPolicy{},
+	seed{},
 	configSnapshot{},
 	quarantine{},
 	heartbeat{},
+	gossip{},
 	identity{},
 	makeBeforeBreak{},
 }
@@ -33,6 +41,24 @@ type (
 	// with a reason. An entry that is not in the table has no endpoints.
 	admitter interface {
 		Veto(old, changed Entry) (reason string)
+	}
+
+	// keeper may keep addresses in use that a change would take out. The first
+	// policy with a reason decides; Terms says when they go after all.
+	keeper interface {
+		Policy
+		Keep(c Change) (reason string)
+		Terms() Terms
+	}
+
+	// expirer says how long endpoints stay that nobody confirms.
+	expirer interface {
+		TTL() time.Duration
+	}
+
+	// ender says whether a watch that ends is the end.
+	ender interface {
+		EndsOnWatchError() bool
 	}
 
 	// errorBeliever says what a list that failed means for the table: true
@@ -54,9 +80,21 @@ type (
 		Doubt(now time.Time, s Standing) (reason string)
 	}
 
-	// witness turns evidence about an entry into a better one.
+	// gossiper says whether other routers are asked while the source is in
+	// doubt.
+	gossiper interface {
+		AsksPeers() bool
+	}
+
+	// witness says whether evidence takes its address out of the table, until
+	// the registry has something new to say of the service.
 	witness interface {
-		Testify(e Evidence, entry Entry) (better Entry, changed bool)
+		Drops(e Evidence) bool
+	}
+
+	// seeder says whether the table begins as Config.Seed.
+	seeder interface {
+		StartsFromSeed() bool
 	}
 
 	// snapshotter keeps the table on disk and starts from it; the table is
@@ -73,9 +111,34 @@ type Standing struct {
 	// ConfirmedAt is when the table was last known to be complete: the last
 	// bookmark or list, or the start.
 	ConfirmedAt time.Time
+	// Silence is how long the source may go without a bookmark, by its own
+	// rhythm.
+	Silence time.Duration
 	// Accused is the evidence against the source that it has not answered
 	// with a bookmark, "" when there is none.
 	Accused string
+}
+
+// Change is what a record would do to a service.
+type Change struct {
+	// Old is what is in use, New what the registry names.
+	Old, New Entry
+	// Gone are the addresses of Old that New has not, less those that the data
+	// plane has found nobody at lately.
+	Gone []Endpoint
+	// Usual is how many endpoints the service had at most of late.
+	Usual int
+}
+
+// Terms say what ends the stay of addresses that were kept. In any case a
+// record does that names them again, or takes out so little that no policy
+// keeps it; and the data plane, when it finds someone else there.
+type Terms struct {
+	// Probed: they are asked whether they are there, and go when they do not
+	// answer. Otherwise they go when the data plane cannot reach them.
+	Probed bool
+	// EndsWhenReplaced: they go when as many others as half of Usual answer.
+	EndsWhenReplaced bool
 }
 
 // PolicyNames lists the policies in table order.

@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	// heartbeatSilence is how long a source may go without a bookmark; API
-	// servers send one each second (design.md), so two may be lost.
-	heartbeatSilence = 3 * time.Second
+	// heartbeatSilence is how long a source may go without a bookmark at the
+	// least; API servers send one each second (design.md), so two may be lost.
+	// One that is slower has as much more time (rhythm.go).
+	heartbeatSilence = silentIntervals * breakbankBookmarkEvery
 
 	// heartbeatFirstAnswer is how long the first list of a cold start may
 	// take before others are tried too. With failOverApart it brings a router
@@ -23,7 +24,7 @@ type heartbeat struct{}
 
 func (heartbeat) Name() string { return "heartbeat" }
 func (heartbeat) About() string {
-	return "a source that is silent for 3 s, or whose table leads to unreachable addresses, is doubted and another found"
+	return "a source that is silent for three of its bookmarks (3 s or more), or whose table leads to unreachable addresses, is doubted and another found"
 }
 
 func (heartbeat) Doubt(now time.Time, s Standing) string {
@@ -33,8 +34,8 @@ func (heartbeat) Doubt(now time.Time, s Standing) string {
 		return s.Accused
 	case !s.Synced && silent >= heartbeatFirstAnswer:
 		return fmt.Sprintf("no answer for %v", heartbeatFirstAnswer)
-	case s.Synced && silent >= heartbeatSilence:
-		return fmt.Sprintf("no bookmark for %v", heartbeatSilence)
+	case s.Synced && silent >= s.Silence:
+		return fmt.Sprintf("no bookmark for %v", s.Silence)
 	}
 	return ""
 }

@@ -10,9 +10,4 @@ func (identity) About() string {
 	return "an instance that is not who the table says turns requests away, and its address is dropped"
 }
 
-func (identity) Testify(e Evidence, entry Entry) (Entry, bool) {
-	if e.Kind != Misdelivered || !entry.has(e.Addr) {
-		return entry, false
-	}
-	return entry.without(e.Addr), true
-}
+func (identity) Drops(e Evidence) bool { return e.Kind == Misdelivered }

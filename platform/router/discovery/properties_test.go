@@ -1,11 +1,14 @@
 package discovery
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +22,12 @@ import (
 //   - at most one session a source is open, and every answer to one that has
 //     been stopped is ignored;
 //   - what was published adds up to the core's table;
-//   - with a judge, the table never goes back in time once it is synced.
+//   - with a judge, the table never goes back in time once it is synced;
+//   - no address is published that no source, peer, snapshot or seed has named;
+//   - at most maxProbes probes are under way, none of them twice, and an address
+//     is probed again after probeAgain at the earliest.
+//
+// A peer is none of the sources of the first three: it is asked beside them.
 func TestCoreInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
@@ -43,6 +51,9 @@ type world struct {
 	mirror   map[string]Entry
 	revision int64 // the highest that a synced core has stood for
 	judged   bool
+	named    map[string]bool
+	probed   map[addressKey]time.Time // the last probe
+	probing  map[addressKey]bool
 }
 
 func newWorld(t *rapid.T) *world {
@@ -57,25 +68,28 @@ func newWorld(t *rapid.T) *world {
 		Policies:  policies,
 		WatchNull: rapid.SampledFrom([]string{DropNull, FreezeOnNull}).Draw(t, "watch null"),
 		Rand:      rand.New(rand.NewPCG(1, 1)),
-		Sources:   []SourceInfo{{Name: "api-a"}, {Name: "api-b"}, {Name: "etcd", Direct: true}},
+		Sources:   []SourceInfo{{Name: "api-a"}, {Name: "api-b"}, {Name: "etcd", Direct: true}, {Name: "peer", Peer: true}},
+		Seed:      Addresses{"s1": {"seed:1"}, "s2": {"seed:2"}},
 	}
 	_, judged := hook[judge](policies)
 	return &world{
 		t: t, core: New(c), now: time.Unix(1_509_113_400, 0), judged: judged,
 		open: map[int]SessionID{}, mirror: map[string]Entry{},
+		named:  map[string]bool{"seed:1": true, "seed:2": true},
+		probed: map[addressKey]time.Time{}, probing: map[addressKey]bool{},
 	}
 }
 
 // draw returns an event that a source, the disk or the data plane could send.
 func (w *world) draw() Event {
 	var session SessionID
-	if source := rapid.IntRange(0, 2).Draw(w.t, "source"); w.open[source] != 0 {
+	if source := rapid.IntRange(0, 3).Draw(w.t, "source"); w.open[source] != 0 {
 		session = w.open[source]
 	} else if len(w.ended) > 0 {
 		session = rapid.SampledFrom(w.ended).Draw(w.t, "ended")
 	}
 	revision := max(1, w.core.State().Revision+rapid.Int64Range(-3, 5).Draw(w.t, "revision"))
-	switch rapid.IntRange(0, 8).Draw(w.t, "kind") {
+	switch rapid.IntRange(0, 9).Draw(w.t, "kind") {
 	case 0:
 		var items []json.RawMessage
 		for i := range rapid.IntRange(0, 3).Draw(w.t, "items") {
@@ -93,20 +107,54 @@ func (w *world) draw() Event {
 	case 5:
 		return WatchBroken{Session: session, Gone: rapid.Bool().Draw(w.t, "gone"), Err: errors.New("broken")}
 	case 6:
-		return Evidence{Kind: EvidenceKind(rapid.IntRange(0, 1).Draw(w.t, "evidence")), Service: "s1", Addr: "h:1"}
+		return Evidence{
+			Kind: EvidenceKind(rapid.IntRange(0, 1).Draw(w.t, "evidence")), Service: w.service(), Addr: w.host() + ":1",
+		}
 	case 7:
-		return SnapshotLoaded{Revision: 50, SavedAt: w.now, Entries: []Entry{{Service: "s1", Endpoints: []Endpoint{{Addr: "h:1"}}}}}
+		w.named["disk:1"], w.named["kept:1"] = true, true
+		return SnapshotLoaded{
+			Revision: 50, SavedAt: w.now,
+			Entries: []Entry{{Service: "s1", Endpoints: []Endpoint{{Addr: "disk:1"}}}},
+			Kept:    []Kept{{Service: w.service(), Endpoints: []Endpoint{{Addr: "kept:1"}}, Usual: 2}},
+		}
+	case 8:
+		return w.answer()
 	default:
 		return Tick{}
 	}
 }
 
+func (w *world) service() string { return fmt.Sprintf("s%d", rapid.IntRange(0, 3).Draw(w.t, "of")) }
+
+func (w *world) host() string {
+	return rapid.SampledFrom([]string{"h", "i", "j", "disk", "kept", "seed"}).Draw(w.t, "host")
+}
+
+// answer is what a probe has found: one under way, or one that nobody made.
+func (w *world) answer() Event {
+	key := addressKey{w.service(), w.host() + ":1"}
+	if asked := slices.SortedFunc(maps.Keys(w.probing), func(a, b addressKey) int {
+		return cmp.Or(strings.Compare(a.service, b.service), strings.Compare(a.addr, b.addr))
+	}); len(asked) > 0 {
+		key = rapid.SampledFrom(asked).Draw(w.t, "asked")
+	}
+	delete(w.probing, key)
+	alive := rapid.Bool().Draw(w.t, "alive")
+	return Probed{Service: key.service, Addr: key.addr, Alive: alive, Late: !alive && rapid.Bool().Draw(w.t, "late")}
+}
+
 func (w *world) record(service int, revision int64) json.RawMessage {
-	subsets := rapid.SampledFrom([]string{
-		`null`, `[]`, `"none"`,
-		`[{"addresses":[{"ip":"h"}],"ports":[{"port":1}]}]`,
-		`[{"addresses":[{"ip":"h"},{"ip":"i"}],"ports":[{"port":1}]}]`,
-	}).Draw(w.t, "subsets")
+	subsets := rapid.SampledFrom([]string{`null`, `[]`, `"none"`, ""}).Draw(w.t, "subsets")
+	if subsets == "" {
+		var addresses []string
+		for _, host := range []string{"h", "i", "j"} {
+			if rapid.Bool().Draw(w.t, host) {
+				w.named[host+":1"] = true
+				addresses = append(addresses, fmt.Sprintf(`{"ip":%q}`, host))
+			}
+		}
+		subsets = fmt.Sprintf(`[{"addresses":[%s],"ports":[{"port":1}]}]`, strings.Join(addresses, ","))
+	}
 	return json.RawMessage(fmt.Sprintf(`{"metadata":{"name":"s%d","resourceVersion":"%d"},"subsets":%s}`, service, max(0, revision), subsets))
 }
 
@@ -118,7 +166,9 @@ func (w *world) do(e Event) {
 		switch effect := effect.(type) {
 		case List:
 			w.opened(effect.Source, effect.Session, allowed)
-			w.lists = append(w.lists, w.now.Add(effect.After))
+			if !w.core.config.Sources[effect.Source].Peer {
+				w.lists = append(w.lists, w.now.Add(effect.After))
+			}
 		case Watch:
 			w.opened(effect.Source, effect.Session, allowed)
 		case Stop:
@@ -128,6 +178,8 @@ func (w *world) do(e Event) {
 				}
 			}
 			w.ended = append(w.ended, effect.Session)
+		case Probe:
+			w.probes(effect)
 		case Dial:
 			if w.core.config.Sources[effect.Source].Direct && !allowed {
 				w.t.Fatalf("etcd is dialled without doubt")
@@ -137,6 +189,11 @@ func (w *world) do(e Event) {
 				clear(w.mirror)
 			}
 			for _, entry := range effect.Entries {
+				for _, ep := range entry.Endpoints {
+					if !w.named[ep.Addr] {
+						w.t.Fatalf("%s was never named", ep.Addr)
+					}
+				}
 				w.mirror[entry.Service] = entry
 			}
 			for _, name := range effect.Removed {
@@ -144,6 +201,19 @@ func (w *world) do(e Event) {
 			}
 		}
 	}
+}
+
+func (w *world) probes(p Probe) {
+	key := addressKey{p.Service, p.Endpoint.Addr}
+	switch last, again := w.probed[key]; {
+	case w.probing[key]:
+		w.t.Fatalf("%v is probed twice at once", key)
+	case again && w.now.Sub(last) < probeAgain:
+		w.t.Fatalf("%v is probed again after %v", key, w.now.Sub(last))
+	case len(w.probing) >= maxProbes:
+		w.t.Fatalf("more than %d probes are under way", maxProbes)
+	}
+	w.probed[key], w.probing[key] = w.now, true
 }
 
 func (w *world) mayReadEtcd() bool {
@@ -189,7 +259,7 @@ func (w *world) check() {
 		}
 		w.revision = state.Revision
 	}
-	if state.Basis == Pending {
+	if state.Basis == Pending || state.Basis == FromSeed {
 		w.revision = 0 // forgotten on purpose (accept-all)
 	}
 }

@@ -12,9 +12,6 @@ const (
 	// listTimeout is longer than any API server takes to give up (10 s): past
 	// it the connection itself must be dead.
 	listTimeout = 15 * time.Second
-	// eventQueue bounds what sessions have reported and the core has not yet
-	// taken; beyond it they wait, and the network behind them.
-	eventQueue = 256
 	// evidenceQueue bounds what the data plane has found; beyond it evidence
 	// is dropped, because more of it is on the way.
 	evidenceQueue = 64
@@ -27,9 +24,15 @@ type RunnerConfig struct {
 	Sources []Source
 	// SnapshotDir is where the policy snapshot keeps its table; "" for none.
 	SnapshotDir string
-	// Apply takes the table's changes and the state after each step. It is
-	// called from one goroutine and must not wait.
+	// Apply takes the table's changes and the state after them. It is called
+	// from one goroutine, after one event or several that came together;
+	// it must not wait, nor keep changes.
 	Apply func(changes []Publish, state State)
+	// Probe asks whether the instance that the table names answers at its
+	// address, for policies that want to know. It may be called maxProbes
+	// times at once and ends with ctx. Without it a connection is evidence
+	// enough (Connects).
+	Probe func(ctx context.Context, service string, e Endpoint) bool
 	Log   *slog.Logger
 }
 
@@ -38,9 +41,11 @@ type RunnerConfig struct {
 type Runner struct {
 	config   RunnerConfig
 	core     *Core
-	snapshot snapshotFile
-	events   chan Event
+	snapshot *snapshotWriter
+	queue    *queue
 	evidence chan Evidence
+	asks     chan ask
+	stopped  <-chan struct{}
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
 
@@ -48,6 +53,7 @@ type Runner struct {
 	sessions map[SessionID]context.CancelFunc
 	dials    map[int]context.CancelFunc // by source
 	reading  sync.WaitGroup
+	changes  []Publish // not applied yet
 }
 
 // StartRunner starts discovery. The caller closes the Runner, which closes
@@ -60,9 +66,11 @@ func StartRunner(c RunnerConfig) *Runner {
 	r := &Runner{
 		config:   c,
 		core:     New(c.Core),
-		snapshot: snapshotFile{dir: c.SnapshotDir},
-		events:   make(chan Event, eventQueue),
+		snapshot: newSnapshotWriter(snapshotFile{dir: c.SnapshotDir}, c.Log),
+		queue:    newQueue(),
 		evidence: make(chan Evidence, evidenceQueue),
+		asks:     make(chan ask),
+		stopped:  ctx.Done(),
 		cancel:   cancel,
 		sessions: map[SessionID]context.CancelFunc{},
 		dials:    map[int]context.CancelFunc{},
@@ -88,39 +96,62 @@ func (r *Runner) Close() {
 	}
 }
 
+// Conflated counts the changes that were skipped because a newer one of the
+// same record had come before the core took them.
+func (r *Runner) Conflated() int64 { return r.queue.replaced() }
+
 func (r *Runner) loop(ctx context.Context) {
+	var writing sync.WaitGroup
+	writing.Go(func() { r.snapshot.run(ctx.Done()) })
+	defer writing.Wait()
+	defer close(r.snapshot.wake)
+	defer r.reading.Wait()
 	ticker := time.NewTicker(TickEvery)
 	defer ticker.Stop()
-	defer r.reading.Wait()
+	var batch []queued
 	r.step(ctx, Start{})
 	for {
+		r.apply()
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-r.events:
-			r.forgetEnded(e)
-			r.step(ctx, e)
+		case <-r.queue.wake:
+			batch = r.queue.take(batch)
+			for _, q := range batch {
+				if q.event != nil {
+					r.forgetEnded(q.event)
+					r.step(ctx, q.event)
+				}
+			}
 		case e := <-r.evidence:
 			r.step(ctx, e)
 			// What evidence sets off is counted from it, in whole ticks.
 			ticker.Reset(TickEvery)
+		case a := <-r.asks:
+			a.answer <- r.core.Told(a.after)
 		case <-ticker.C:
 			r.step(ctx, Tick{})
 		}
 	}
 }
 
+// apply hands the data plane what the steps since the last time have changed.
+func (r *Runner) apply() {
+	r.config.Apply(r.changes, r.core.State())
+	clear(r.changes)
+	r.changes = r.changes[:0]
+}
+
 // step tells the core of an event, does what it wants done, and tells it of
-// what that brought at once.
+// what that brought at once. What it publishes waits for apply.
 func (r *Runner) step(ctx context.Context, e Event) {
-	var changes []Publish
 	for e != nil {
 		effects := r.core.Step(time.Now(), e)
 		e = nil
 		for _, effect := range effects {
 			switch effect := effect.(type) {
 			case Publish:
-				changes = append(changes, effect)
+				r.changes = append(r.changes, effect)
 			case List:
 				r.open(ctx, effect.Session, effect.After, r.list(effect))
 			case Watch:
@@ -134,19 +165,20 @@ func (r *Runner) step(ctx context.Context, e Event) {
 			case LoadSnapshot:
 				e = r.loadSnapshot()
 			case SaveSnapshot:
-				if err := r.snapshot.save(effect); err != nil {
-					r.config.Log.Warn(err.Error())
-				}
+				r.snapshot.save(effect)
+			case Probe:
+				r.probe(ctx, effect)
+			case Locate:
+				r.locate(ctx, effect)
 			case Log:
 				r.config.Log.Log(ctx, effect.Level, effect.Text)
 			}
 		}
 	}
-	r.config.Apply(changes, r.core.State())
 }
 
 func (r *Runner) loadSnapshot() Event {
-	loaded, err := r.snapshot.load()
+	loaded, err := r.snapshot.file.load()
 	if err != nil {
 		r.config.Log.Warn(err.Error())
 	}
@@ -212,12 +244,7 @@ func (r *Runner) forgetEnded(e Event) {
 	}
 }
 
-func (r *Runner) report(ctx context.Context, e Event) {
-	select {
-	case r.events <- e:
-	case <-ctx.Done():
-	}
-}
+func (r *Runner) report(ctx context.Context, e Event) { r.queue.put(ctx, e, queueKey{}) }
 
 func (r *Runner) list(l List) func(context.Context) {
 	source := r.config.Sources[l.Source]
@@ -229,7 +256,11 @@ func (r *Runner) list(l List) func(context.Context) {
 			r.report(ctx, ListFailed{Session: l.Session, Err: err})
 			return
 		}
-		r.report(ctx, Listed{Session: l.Session, Revision: revision, Items: items})
+		e := Listed{Session: l.Session, Revision: revision, Items: items}
+		if peer, ok := source.(*Peer); ok {
+			e.HeardAt = peer.HeardAt()
+		}
+		r.report(ctx, e)
 	}
 }
 
@@ -238,9 +269,10 @@ func (r *Runner) watch(w Watch) func(context.Context) {
 	return func(ctx context.Context) {
 		err := source.Watch(ctx, w.Revision, func(n Notice) {
 			if n.Bookmark {
-				r.report(ctx, Bookmark{Session: w.Session, Revision: n.Revision})
+				r.report(ctx, Bookmark{Session: w.Session, Revision: n.Revision, HeardAt: n.HeardAt})
 			} else {
-				r.report(ctx, Changed{Session: w.Session, Revision: n.Revision, Deleted: n.Deleted, Item: n.Item})
+				e := Changed{Session: w.Session, Revision: n.Revision, Deleted: n.Deleted, Item: n.Item}
+				r.queue.put(ctx, e, queueKey{w.Session, n.Record})
 			}
 		})
 		r.report(ctx, WatchBroken{Session: w.Session, Gone: errors.Is(err, ErrGone), Err: err})

@@ -57,12 +57,17 @@ var scriptCommands = map[string]func(*script, *datadriven.TestData){
 	"bookmark":   (*script).bookmark,
 	"break":      (*script).breakWatch,
 	"evidence":   (*script).evidence,
+	"probed":     (*script).probed,
+	"nodes":      (*script).nodes,
+	"told":       (*script).told,
 	"wait":       (*script).wait,
 	"table":      (*script).table,
 	"state":      (*script).state,
 }
 
-// router parser=… policies=(…) [watch-null=…] [sources=(…)]: a router starts.
+// router parser=… policies=(…) [watch-null=…] [sources=(…)] [zones], a seed: a
+// router starts; with zones it wants to know where instances are. Sources called peer-… are other routers, those called kube-… are
+// Kubernetes' own API servers.
 func (s *script) router(d *datadriven.TestData) {
 	parser, watchNull := "linkerd-2018", DropNull
 	d.MaybeScanArgs(s.t, "parser", &parser)
@@ -73,7 +78,16 @@ func (s *script) router(d *datadriven.TestData) {
 	}
 	var config Config
 	for _, name := range s.names {
-		config.Sources = append(config.Sources, SourceInfo{Name: name, Direct: name == "etcd"})
+		source := SourceInfo{Name: name, Direct: name == "etcd", Peer: strings.HasPrefix(name, "peer-")}
+		if strings.HasPrefix(name, "kube-") {
+			source.BookmarkEvery = kubernetesBookmarkEvery
+		}
+		config.Sources = append(config.Sources, source)
+	}
+	config.Seed = Addresses{}
+	for line := range strings.Lines(d.Input) {
+		fields := strings.Fields(line)
+		config.Seed[fields[0]] = fields[1:]
 	}
 	var err error
 	if config.Parser, err = ParserByName(parser); err != nil {
@@ -84,7 +98,7 @@ func (s *script) router(d *datadriven.TestData) {
 			s.t.Fatal(err)
 		}
 	}
-	config.WatchNull = watchNull
+	config.WatchNull, config.Zones = watchNull, d.HasArg("zones")
 	config.Rand = rand.New(rand.NewPCG(1, 1))
 	s.core = New(config)
 	s.sessions = map[string]SessionID{}
@@ -93,7 +107,8 @@ func (s *script) router(d *datadriven.TestData) {
 	s.step(Start{})
 }
 
-// snapshot rev=… age=…, records: what the disk had.
+// snapshot rev=… age=…, records: what the disk had; lines that begin with
+// "kept" are addresses that the registry had taken out.
 func (s *script) snapshot(d *datadriven.TestData) {
 	var rev int64
 	var age string
@@ -104,20 +119,34 @@ func (s *script) snapshot(d *datadriven.TestData) {
 		s.t.Fatal(err)
 	}
 	var entries []Entry
-	for _, item := range s.records(d.Input, rev) {
+	var kept []Kept
+	var records strings.Builder
+	for line := range strings.Lines(d.Input) {
+		if fields := strings.Fields(line); fields[0] == "kept" {
+			k := Kept{Service: fields[1], Usual: len(fields) - 2}
+			for _, addr := range fields[2:] {
+				k.Endpoints = append(k.Endpoints, Endpoint{Addr: addr})
+			}
+			kept = append(kept, k)
+			continue
+		}
+		records.WriteString(line)
+	}
+	for _, item := range s.records(records.String(), rev) {
 		entry, err := linkerd2018.Parse(item)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		entries = append(entries, entry)
 	}
-	s.step(SnapshotLoaded{Entries: entries, Revision: rev, SavedAt: s.now.Add(-old)})
+	s.step(SnapshotLoaded{Entries: entries, Kept: kept, Revision: rev, SavedAt: s.now.Add(-old)})
 }
 
-// list from=… rev=…, records: a source answers its list.
+// list from=… rev=… [age=…], records: a source answers its list; a peer, with
+// how long ago it was told.
 func (s *script) list(d *datadriven.TestData) {
 	session, rev := s.from(d)
-	s.step(Listed{Session: session, Revision: rev, Items: s.records(d.Input, rev)})
+	s.step(Listed{Session: session, Revision: rev, Items: s.records(d.Input, rev), HeardAt: s.heardAt(d)})
 }
 
 // list-fails from=…
@@ -142,10 +171,22 @@ func (s *script) delete(d *datadriven.TestData) {
 	}
 }
 
-// bookmark from=… rev=…
+// bookmark from=… rev=… [age=…]
 func (s *script) bookmark(d *datadriven.TestData) {
 	session, rev := s.from(d)
-	s.step(Bookmark{Session: session, Revision: rev})
+	s.step(Bookmark{Session: session, Revision: rev, HeardAt: s.heardAt(d)})
+}
+
+func (s *script) heardAt(d *datadriven.TestData) time.Time {
+	arg, ok := d.Arg("age")
+	if !ok {
+		return time.Time{}
+	}
+	age, err := time.ParseDuration(arg.Vals[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.now.Add(-age)
 }
 
 // break from=… [gone]: a watch ends.
@@ -165,8 +206,51 @@ func (s *script) evidence(d *datadriven.TestData) {
 	s.step(e)
 }
 
-// wait for=… [bookmarks=(…) rev=…]: time passes, tick by tick; the sources
-// named send a bookmark each second if they are watched.
+// probed alive|refused|late service=… addr=(…): what the probes have found.
+func (s *script) probed(d *datadriven.TestData) {
+	var service string
+	d.ScanArgs(s.t, "service", &service)
+	arg, _ := d.Arg("addr")
+	for _, addr := range arg.Vals {
+		s.step(Probed{Service: service, Addr: addr, Alive: d.HasArg("alive"), Late: d.HasArg("late")})
+	}
+}
+
+// nodes [fails], nodes and their zones: what a source has answered to locate.
+func (s *script) nodes(d *datadriven.TestData) {
+	if d.HasArg("fails") {
+		s.step(Located{Err: errors.New("forbidden")})
+		return
+	}
+	zones := map[string]string{}
+	for line := range strings.Lines(d.Input) {
+		fields := append(strings.Fields(line), "")
+		zones[fields[0]] = fields[1]
+	}
+	s.step(Located{Zones: zones})
+}
+
+// told after=…: what another router that asks is told.
+func (s *script) told(d *datadriven.TestData) {
+	var after int64
+	d.ScanArgs(s.t, "after", &after)
+	t := s.core.Told(after)
+	switch {
+	case t.Revision == 0:
+		fmt.Fprintln(&s.out, "no source stands behind this table")
+	case t.Revision <= after:
+		fmt.Fprintf(&s.out, "revision %d, heard %v ago: not newer\n", t.Revision, s.now.Sub(t.HeardAt))
+	default:
+		fmt.Fprintf(&s.out, "revision %d, heard %v ago:\n", t.Revision, s.now.Sub(t.HeardAt))
+		for _, entry := range t.Entries {
+			fmt.Fprintln(&s.out, describeEntry(entry))
+		}
+	}
+}
+
+// wait for=… [bookmarks=(…) rev=… every=…]: time passes, tick by tick; the
+// sources named send a bookmark each second, or every so often, if they are
+// watched.
 func (s *script) wait(d *datadriven.TestData) {
 	var text string
 	var rev int64
@@ -176,11 +260,17 @@ func (s *script) wait(d *datadriven.TestData) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	every := time.Second
+	if arg, ok := d.Arg("every"); ok {
+		if every, err = time.ParseDuration(arg.Vals[0]); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	arg, _ := d.Arg("bookmarks")
 	for end := s.now.Add(duration); s.now.Before(end); {
 		s.now = s.now.Add(TickEvery)
 		s.step(Tick{})
-		if s.now.Sub(s.began)%time.Second != 0 {
+		if s.now.Sub(s.began)%every != 0 {
 			continue
 		}
 		for _, name := range arg.Vals {
@@ -201,9 +291,17 @@ func (s *script) table(*datadriven.TestData) {
 // state prints the core's view of itself.
 func (s *script) state(*datadriven.TestData) {
 	state := s.core.State()
-	basis := map[Basis]string{Pending: "pending", FromSnapshot: "snapshot", FromSource: "source"}[state.Basis]
-	fmt.Fprintf(&s.out, "basis=%s source=%s synced=%v poisoned=%v revision=%d\n%s\n",
-		basis, state.Source, state.Synced, state.Poisoned, state.Revision, state.Detail)
+	basis := map[Basis]string{
+		Pending: "pending", FromSeed: "seed", FromSnapshot: "snapshot", FromPeer: "peer", FromSource: "source",
+	}[state.Basis]
+	fmt.Fprintf(&s.out, "basis=%s source=%s synced=%v poisoned=%v revision=%d", basis, state.Source, state.Synced, state.Poisoned, state.Revision)
+	if state.Kept > 0 {
+		fmt.Fprintf(&s.out, " kept=%d", state.Kept)
+	}
+	if state.SilentAfter != heartbeatSilence {
+		fmt.Fprintf(&s.out, " silent-after=%v", state.SilentAfter)
+	}
+	fmt.Fprintf(&s.out, "\n%s\n", state.Detail)
 }
 
 func (s *script) from(d *datadriven.TestData) (SessionID, int64) {
@@ -217,8 +315,8 @@ func (s *script) from(d *datadriven.TestData) (SessionID, int64) {
 	return s.sessions[name], rev
 }
 
-// records turns lines into records: "ledger a2:1 b2:1", "pots null", "pots
-// absent", "pots malformed", "malformed".
+// records turns lines into records: "ledger a2:1 b2:1", "ledger a2:1@node",
+// "pots null", "pots absent", "pots malformed", "malformed".
 func (s *script) records(input string, rev int64) []json.RawMessage {
 	var items []json.RawMessage
 	for line := range strings.Lines(input) {
@@ -245,11 +343,12 @@ func (s *script) record(name string, rest []string, rev int64) json.RawMessage {
 	}
 	subsets := []string{}
 	for _, addr := range rest {
+		addr, node, _ := strings.Cut(addr, "@")
 		host, port, err := net.SplitHostPort(addr)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		subsets = append(subsets, fmt.Sprintf(`{"addresses":[{"ip":%q,"targetRef":{"name":"%s-%s"}}],"ports":[{"port":%s}]}`, host, name, host, port))
+		subsets = append(subsets, fmt.Sprintf(`{"addresses":[{"ip":%q,"nodeName":%q,"targetRef":{"name":"%s-%s"}}],"ports":[{"port":%s}]}`, host, node, name, host, port))
 	}
 	return json.RawMessage(`{` + meta + `,"subsets":[` + strings.Join(subsets, ",") + `]}`)
 }
@@ -303,7 +402,15 @@ func (s *script) describe(effect Effect) string {
 	case LoadSnapshot:
 		return "load the snapshot"
 	case SaveSnapshot:
-		return fmt.Sprintf("save %d names at revision %d", len(e.Entries), e.Revision)
+		kept := ""
+		for _, k := range e.Kept {
+			kept += fmt.Sprintf(", %d kept of %s", len(k.Endpoints), k.Service)
+		}
+		return fmt.Sprintf("save %d names at revision %d%s", len(e.Entries), e.Revision, kept)
+	case Probe:
+		return fmt.Sprintf("probe %s of %s", e.Endpoint.Addr, e.Service)
+	case Locate:
+		return "locate nodes at " + s.names[e.Source]
 	case Log:
 		return fmt.Sprintf("log %s: %s", e.Level, e.Text)
 	default:
@@ -315,6 +422,9 @@ func describeEntry(e Entry) string {
 	addrs := make([]string, len(e.Endpoints))
 	for i, ep := range e.Endpoints {
 		addrs[i] = ep.Addr
+		if ep.Zone != "" {
+			addrs[i] += "@" + ep.Zone
+		}
 	}
 	return e.Service + "=[" + strings.Join(addrs, " ") + "]"
 }

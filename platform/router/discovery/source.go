@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 )
 
 // resource is the kind of record that routers read.
@@ -34,10 +35,21 @@ type dialler interface {
 	Dial(ctx context.Context)
 }
 
+// locator is a Source that knows in which zone nodes are.
+type locator interface {
+	// Zones returns the zone of every node, "" for one in none.
+	Zones(ctx context.Context) (map[string]string, error)
+}
+
 // Notice is one thing that a watch reports.
 type Notice struct {
 	Bookmark bool
 	Deleted  bool
 	Revision int64
 	Item     json.RawMessage // of a change
+	// Record says which record a change is of. A source that leaves it out is
+	// told in full even when the core is behind.
+	Record string
+	// HeardAt is when a peer's own source last spoke; zero for any other.
+	HeardAt time.Time
 }

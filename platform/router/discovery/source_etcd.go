@@ -94,9 +94,28 @@ func (e *Etcd) List(ctx context.Context) (int64, []json.RawMessage, error) {
 	}
 	items := make([]json.RawMessage, len(raws))
 	for i, raw := range raws {
-		items[i] = record(raw)
+		items[i] = served(raw)
 	}
 	return revision, items, nil
+}
+
+// Zones reads the Nodes, as List does the table.
+func (e *Etcd) Zones(ctx context.Context) (map[string]string, error) {
+	etcd, err := e.open() // the connection that waits is for the table
+	if err != nil {
+		return nil, err
+	}
+	defer etcd.Close()
+	e.reads.Add(1)
+	raws, _, err := registry.NewStore(etcd).ListRaw(ctx, nodes, registry.ReadOptions{Serializable: true})
+	if err != nil {
+		return nil, fmt.Errorf("list nodes in etcd: %w", err)
+	}
+	items := make([]json.RawMessage, len(raws))
+	for i, raw := range raws {
+		items[i] = raw.JSON
+	}
+	return zonesOf(items)
 }
 
 // Watch follows etcd, with its progress notices for bookmarks.
@@ -124,9 +143,9 @@ func (e *Etcd) Watch(ctx context.Context, revision int64, report func(Notice)) e
 	for event := range events {
 		switch event.Type {
 		case registry.Put:
-			report(Notice{Revision: event.Revision, Item: record(event.Raw)})
+			report(Notice{Revision: event.Revision, Item: served(event.Raw), Record: event.Raw.Name})
 		case registry.Delete:
-			report(Notice{Deleted: true, Revision: event.Revision, Item: tombstone(event.Raw)})
+			report(Notice{Deleted: true, Revision: event.Revision, Item: tombstone(event.Raw), Record: event.Raw.Name})
 		case registry.Progress:
 			heard.Store(true)
 			report(Notice{Bookmark: true, Revision: event.Revision})
@@ -179,9 +198,9 @@ func (e *Etcd) open() (*clientv3.Client, error) {
 	return etcd, nil
 }
 
-// record gives an object the resourceVersion that an API server would have
+// served gives an object the resourceVersion that an API server would have
 // put in. One too broken for that goes to the parser as it is.
-func record(raw registry.Raw) json.RawMessage {
+func served(raw registry.Raw) json.RawMessage {
 	if versioned, err := raw.WithRevision(); err == nil {
 		return versioned
 	}
