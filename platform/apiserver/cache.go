@@ -84,7 +84,8 @@ func (c *cache) put(e entry) {
 	if before, exists := c.objects[e.name]; exists {
 		ev.kind, ev.before = modified, before
 	}
-	c.objects[e.name] = e
+	ev.encode()
+	c.objects[e.name] = ev.object
 	c.record(ev)
 }
 
@@ -92,7 +93,9 @@ func (c *cache) remove(e entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.objects, e.name)
-	c.record(event{kind: deleted, revision: e.revision, object: e})
+	ev := event{kind: deleted, revision: e.revision, object: e}
+	ev.encode()
+	c.record(ev)
 }
 
 // progress notes that etcd has nothing more up to a revision, and tells the

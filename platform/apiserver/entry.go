@@ -1,12 +1,13 @@
 package apiserver
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"breakbank/platform/rawjson"
 	"breakbank/platform/registry"
 )
 
@@ -35,6 +36,30 @@ type event struct {
 	revision int64
 	object   entry
 	before   entry // of a modified event: what the object was
+	// line is the event as it goes to watchers, encoded once for all of them;
+	// nil for a bookmark, and where a selector makes another event of it.
+	line []byte
+}
+
+// encode writes the event's line, of which the object's JSON becomes a part: it
+// lies in memory once.
+func (ev *event) encode() {
+	ev.line = appendLine(nil, ev.kind, ev.object.json)
+	from := len(ev.line) - len(ev.object.json) - len(lineEnd)
+	ev.object.json = ev.line[from : len(ev.line)-len(lineEnd) : len(ev.line)-len(lineEnd)]
+}
+
+// lineEnd closes an event of a watch.
+const lineEnd = "}\n"
+
+// appendLine writes an event as watchers get it.
+func appendLine(to []byte, kind string, object []byte) []byte {
+	to = slices.Grow(to, len(object)+32)
+	to = append(to, `{"type":"`...)
+	to = append(to, kind...)
+	to = append(to, `","object":`...)
+	to = append(to, object...)
+	return append(to, lineEnd...)
 }
 
 func newEntry(raw registry.Raw) (entry, error) {
@@ -42,25 +67,62 @@ func newEntry(raw registry.Raw) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	var object struct {
-		Metadata struct {
-			Labels labels.Set `json:"labels"`
-		} `json:"metadata"`
-		Spec json.RawMessage `json:"spec"`
-	}
-	if err := json.Unmarshal(served, &object); err != nil {
+	e := entry{name: raw.Name, revision: raw.Revision, json: served}
+	if err := e.look(); err != nil {
 		return entry{}, fmt.Errorf("object %q: %w", raw.Name, err)
 	}
-	e := entry{name: raw.Name, revision: raw.Revision, json: served, labels: object.Metadata.Labels}
-	var spec struct {
-		NodeName string `json:"nodeName"`
-	}
-	// Only pods have the field; what other kinds keep under spec is not the
-	// cache's business, well formed or not.
-	if json.Unmarshal(object.Spec, &spec) == nil {
-		e.nodeName = spec.NodeName
-	}
 	return e, nil
+}
+
+// look reads from the object what selectors look at.
+func (e *entry) look() error {
+	s := rawjson.Scan(e.json)
+	err := s.Members(func(name []byte) error {
+		switch string(name) {
+		case "metadata":
+			return s.Members(func(name []byte) error {
+				if string(name) != "labels" {
+					return s.Skip()
+				}
+				return e.readLabels(&s)
+			})
+		case "spec":
+			return e.readSpec(&s)
+		}
+		return s.Skip()
+	})
+	if err != nil {
+		return err
+	}
+	return s.End()
+}
+
+func (e *entry) readLabels(s *rawjson.Scanner) error {
+	return s.Members(func(name []byte) error {
+		key := string(name)
+		value, err := s.Text()
+		if e.labels == nil {
+			e.labels = labels.Set{}
+		}
+		e.labels[key] = string(value)
+		return err
+	})
+}
+
+// readSpec reads the field that pods have; what other kinds keep under spec is
+// not the cache's business, well formed or not.
+func (e *entry) readSpec(s *rawjson.Scanner) error {
+	if s.Next() != '{' {
+		return s.Skip()
+	}
+	return s.Members(func(name []byte) error {
+		if string(name) != "nodeName" || s.Next() != '"' {
+			return s.Skip()
+		}
+		text, err := s.Text()
+		e.nodeName = string(text)
+		return err
+	})
 }
 
 // selector picks objects by their labels and by the few fields that can be
@@ -120,9 +182,9 @@ func (s selector) filter(ev event) (event, bool) {
 	before := ev.kind == deleted && s.matches(ev.object) || ev.kind == modified && s.matches(ev.before)
 	switch {
 	case now && !before:
-		ev.kind = added
+		ev.kind, ev.line = added, nil
 	case !now && before:
-		ev.kind = deleted
+		ev.kind, ev.line = deleted, nil
 	case !now && !before:
 		return event{}, false
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
@@ -84,6 +85,7 @@ func writeJSON(w http.ResponseWriter, code int, value any) {
 
 func writeBody(w http.ResponseWriter, code int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body))) // a reader then needs no guess
 	w.WriteHeader(code)
 	// A client that has left is no error of the server's.
 	_, _ = w.Write(body)

@@ -11,9 +11,13 @@ import (
 	"breakbank/platform/registry"
 )
 
-// watchWriteLimit bounds how long one write to a watcher may block before its
-// connection is given up.
-const watchWriteLimit = 5 * time.Second
+const (
+	// watchWriteLimit bounds how long a write to a watcher may block before its
+	// connection is given up.
+	watchWriteLimit = 5 * time.Second
+	// watchWriteBytes is how much may be written within it.
+	watchWriteBytes = 32 << 10
+)
 
 // stream is one open watch.
 type stream struct {
@@ -25,6 +29,9 @@ type stream struct {
 	// again, and no bookmark goes back behind it.
 	after int64
 	table bool
+	// budget is what may be written before the connection must be given more
+	// time.
+	budget int
 }
 
 // serveWatch answers with a stream of events, from the cache. Everything that
@@ -86,6 +93,9 @@ func (k *kindServer) open(ctx context.Context, opts readOptions) (state []entry,
 // begin sends what there is at the start, and flushes: the client may be
 // waiting for the headers alone.
 func (s *stream) begin(state []entry, past []event) error {
+	if err := s.allow(); err != nil {
+		return err
+	}
 	for _, e := range state {
 		if !s.opts.selector.matches(e) {
 			continue
@@ -108,7 +118,7 @@ func (s *stream) begin(state []entry, past []event) error {
 }
 
 // follow sends events until the watch's time is over, the client leaves, or
-// the cache drops the watcher.
+// the cache drops the watcher. What has queued up goes out together.
 func (s *stream) follow(ctx context.Context, sub *watcher, req request) {
 	for {
 		select {
@@ -119,18 +129,33 @@ func (s *stream) follow(ctx context.Context, sub *watcher, req request) {
 				s.end(sub, req)
 				return
 			}
-			if err := s.send(ev); err != nil {
-				return
-			}
-			// What has queued up meanwhile goes out in the same packet.
-			if len(sub.events) > 0 {
-				continue
-			}
-			if err := s.out.Flush(); err != nil {
+			if s.sendQueued(ev, sub) != nil || s.out.Flush() != nil {
 				return
 			}
 		}
 	}
+}
+
+// sendQueued sends an event and those that wait behind it by now.
+func (s *stream) sendQueued(ev event, sub *watcher) error {
+	if err := s.allow(); err != nil {
+		return err
+	}
+	for waiting := len(sub.events); ; waiting-- {
+		if err := s.send(ev); err != nil || waiting == 0 {
+			return err
+		}
+		var open bool
+		if ev, open = <-sub.events; !open {
+			return nil // follow finds out
+		}
+	}
+}
+
+// allow gives what is written next the time that it may take.
+func (s *stream) allow() error {
+	s.budget = watchWriteBytes
+	return s.out.SetWriteDeadline(time.Now().Add(watchWriteLimit))
 }
 
 // end tells a dropped watcher to list again, if it must.
@@ -142,7 +167,7 @@ func (s *stream) end(sub *watcher, req request) {
 	if err != nil {
 		return
 	}
-	if s.writeLine(failed, status) == nil {
+	if s.allow() == nil && s.writeLine(failed, status) == nil {
 		_ = s.out.Flush()
 	}
 }
@@ -173,7 +198,10 @@ func (s *stream) write(ev event) error {
 		}
 		return s.writeLine(ev.kind, object)
 	}
-	return s.writeLine(ev.kind, ev.object.json)
+	if ev.line == nil {
+		return s.writeLine(ev.kind, ev.object.json)
+	}
+	return s.writeOut(ev.line)
 }
 
 // writeBookmark says that the watcher has been told everything up to a
@@ -195,15 +223,15 @@ func (s *stream) writeBookmark(revision int64, initialEventsEnd bool) error {
 }
 
 func (s *stream) writeLine(kind string, object []byte) error {
-	if err := s.out.SetWriteDeadline(time.Now().Add(watchWriteLimit)); err != nil {
-		return err
+	return s.writeOut(appendLine(nil, kind, object))
+}
+
+func (s *stream) writeOut(line []byte) error {
+	if s.budget -= len(line); s.budget < 0 {
+		if err := s.allow(); err != nil {
+			return err
+		}
 	}
-	line := make([]byte, 0, len(object)+32)
-	line = append(line, `{"type":"`...)
-	line = append(line, kind...)
-	line = append(line, `","object":`...)
-	line = append(line, object...)
-	line = append(line, "}\n"...)
 	_, err := s.w.Write(line)
 	return err
 }

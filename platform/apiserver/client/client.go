@@ -8,67 +8,38 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"breakbank/platform/registry"
 )
 
-const (
-	// dialTimeout bounds a connection attempt: everything is on one host.
-	dialTimeout = 2 * time.Second
-	// maxIdleConns is per client: one for requests, one to spare.
-	maxIdleConns = 2
-	// maxBodyBytes bounds what is read of one response: 1,000 services with
-	// ten endpoints each are a few megabytes.
-	maxBodyBytes = 64 << 20
-	// watchOpenLimit bounds the opening of a watch, up to the headers of the
-	// answer: as long as an API server may wait for etcd, though it opens one
-	// from its cache.
-	watchOpenLimit = 10 * time.Second
-)
+// watchOpenLimit bounds the opening of a watch, up to the headers of the
+// answer: as long as an API server may wait for etcd, though it opens one from
+// its cache.
+const watchOpenLimit = 10 * time.Second
 
 // Client talks to one API server. It retries nothing, and sets no time limits
-// beyond those of the contexts it is given, but for the opening of a watch. It is safe for concurrent use.
+// beyond those of the contexts it is given, but for the opening of a watch. It
+// is safe for concurrent use.
 type Client struct {
-	base string
-	http *http.Client
+	base    string
+	options Options
+	http    *http.Client
+	accept  string // "" is accepted as JSON
 }
 
-// List is a set of objects as the API server sent them.
-type List struct {
-	ResourceVersion int64 // of the registry when the list was read
-	Items           []json.RawMessage
-}
-
-// StatusError is an answer other than success.
-type StatusError struct {
-	Code    int    // HTTP status: 410 when a resourceVersion is too old
-	Reason  string // as in metav1.Status: "NotFound", "Expired", "Timeout"…
-	Message string
-}
-
-func (e *StatusError) Error() string {
-	return fmt.Sprintf("%d %s: %s", e.Code, e.Reason, e.Message)
-}
-
-// New returns a client for an API server, such as "http://127.0.0.1:8001".
+// New returns a client for an API server that asks for nothing, such as
+// "http://127.0.0.1:8001".
 func New(base string) *Client {
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	return &Client{base: base, http: &http.Client{Transport: &http.Transport{
-		DialContext:         dialer.DialContext,
-		MaxIdleConnsPerHost: maxIdleConns,
-		DisableCompression:  true,
-	}}}
+	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: newTransport()}}
 }
 
 // Close drops idle connections. Requests and watches under way go on.
@@ -77,30 +48,6 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Get returns one object as raw JSON, read from the registry itself.
 func (c *Client) Get(ctx context.Context, resource, name string) ([]byte, error) {
 	return c.do(ctx, http.MethodGet, resource, name, "", nil, "", nil)
-}
-
-// List returns all objects of a resource. An empty resourceVersion reads the
-// registry itself; "0" takes what the API server has in its cache; a number
-// waits until the cache is at least that new.
-func (c *Client) List(ctx context.Context, resource, resourceVersion string) (List, error) {
-	query := url.Values{}
-	if resourceVersion != "" {
-		query.Set("resourceVersion", resourceVersion)
-	}
-	body, err := c.do(ctx, http.MethodGet, resource, "", "", query, "", nil)
-	if err != nil {
-		return List{}, err
-	}
-	var list struct {
-		Metadata struct {
-			ResourceVersion int64 `json:"resourceVersion,string"`
-		} `json:"metadata"`
-		Items []json.RawMessage `json:"items"`
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return List{}, fmt.Errorf("list %s: read the answer: %w", resource, err)
-	}
-	return List{ResourceVersion: list.Metadata.ResourceVersion, Items: list.Items}, nil
 }
 
 // Create stores a new object, which is encoded as JSON, and returns it as
@@ -142,7 +89,7 @@ func (c *Client) do(ctx context.Context, method, resource, name, subresource str
 		return nil, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes))
+	answer, err := readBody(resp)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s %q: read the answer: %w", method, resource, name, err)
 	}
@@ -162,11 +109,23 @@ func (c *Client) send(ctx context.Context, method, resource, name, subresource s
 	if err != nil {
 		return nil, fmt.Errorf("%s %s %q: %w", method, resource, name, err)
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(c.accept, "application/json"))
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	token, err := c.options.bearer()
+	if err != nil {
+		return nil, fmt.Errorf("%s %s %q: %w", method, resource, name, err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	resp, err := c.http.Do(req)
+	if err == nil {
+		if err = decode(resp); err != nil {
+			_ = resp.Body.Close()
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %s %q: %w", method, resource, name, err)
 	}
@@ -187,7 +146,7 @@ func (c *Client) url(resource, name, subresource string) (string, error) {
 		target = c.base + "/apis/" + kind.Group + "/" + kind.Version
 	}
 	if kind.Namespaced {
-		target += "/namespaces/" + registry.Namespace
+		target += c.options.namespacePath()
 	}
 	target += "/" + kind.Resource
 	if name != "" {
@@ -197,19 +156,6 @@ func (c *Client) url(resource, name, subresource string) (string, error) {
 		target += "/" + subresource
 	}
 	return target, nil
-}
-
-func statusError(resp *http.Response) *StatusError {
-	failure := &StatusError{Code: resp.StatusCode, Message: resp.Status}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes))
-	if err != nil {
-		return failure
-	}
-	var status metav1.Status
-	if json.Unmarshal(body, &status) == nil && status.Message != "" {
-		failure.Reason, failure.Message = string(status.Reason), status.Message
-	}
-	return failure
 }
 
 func watchQuery(resourceVersion int64) url.Values {
