@@ -1,0 +1,137 @@
+package dns
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"breakbank/platform/router/discovery"
+)
+
+var errNoQuestion = errors.New("not exactly one question")
+
+// answer answers one message.
+func (s *Server) answer(question []byte) ([]byte, error) {
+	var parser dnsmessage.Parser
+	asked, err := parser.Start(question)
+	if err != nil {
+		return nil, fmt.Errorf("read a question: %w", err)
+	}
+	questions, err := parser.AllQuestions()
+	if err != nil {
+		return nil, fmt.Errorf("read a question: %w", err)
+	}
+	if len(questions) != 1 || asked.Response {
+		return nil, errNoQuestion
+	}
+	q, room := questions[0], roomFor(&parser)
+	reply := dnsmessage.Header{ID: asked.ID, Response: true, Authoritative: true, RecursionDesired: asked.RecursionDesired}
+
+	endpoints, known, synced := s.lookup(serviceOf(q.Name.String()))
+	switch {
+	case asked.OpCode != 0:
+		reply.RCode = dnsmessage.RCodeNotImplemented
+	case !synced:
+		reply.RCode = dnsmessage.RCodeServerFailure
+	case !known:
+		reply.RCode = dnsmessage.RCodeNameError
+	case q.Type == dnsmessage.TypeSRV:
+		return largest(reply, q, endpoints, room)
+	}
+	return message(reply, q, nil)
+}
+
+// roomFor is how long an answer may be, as the question's OPT record says
+// (RFC 6891).
+func roomFor(parser *dnsmessage.Parser) int {
+	if parser.SkipAllAnswers() != nil || parser.SkipAllAuthorities() != nil {
+		return plainBytes
+	}
+	for {
+		h, err := parser.AdditionalHeader()
+		if err != nil {
+			return plainBytes
+		}
+		if h.Type == dnsmessage.TypeOPT {
+			return min(max(int(h.Class), plainBytes), payloadBytes)
+		}
+		if parser.SkipAdditional() != nil {
+			return plainBytes
+		}
+	}
+}
+
+// largest is an answer with as many instances as there is room for.
+func largest(h dnsmessage.Header, q dnsmessage.Question, endpoints []discovery.Endpoint, room int) ([]byte, error) {
+	for {
+		packed, err := message(h, q, endpoints)
+		if err != nil || len(packed) <= room || len(endpoints) == 0 {
+			return packed, err
+		}
+		h.Truncated = true
+		endpoints = endpoints[:len(endpoints)*room/len(packed)]
+	}
+}
+
+// message is an answer: SRV records of the endpoints, and their A records in
+// addition. Without any it is a no, with the time for which that holds.
+func message(h dnsmessage.Header, q dnsmessage.Question, endpoints []discovery.Endpoint) ([]byte, error) {
+	b := dnsmessage.NewBuilder(nil, h)
+	b.EnableCompression()
+	errs := []error{b.StartQuestions(), b.Question(q), b.StartAnswers()}
+	service := serviceOf(q.Name.String())
+	for _, e := range endpoints {
+		errs = append(errs, addSRV(&b, q.Name, service, e.Addr))
+	}
+	errs = append(errs, b.StartAuthorities())
+	if len(endpoints) == 0 {
+		errs = append(errs, addSOA(&b))
+	}
+	errs = append(errs, b.StartAdditionals())
+	for _, e := range endpoints {
+		errs = append(errs, addA(&b, service, e.Addr))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("write an answer for %s: %w", q.Name, err)
+	}
+	return b.Finish()
+}
+
+func addSRV(b *dnsmessage.Builder, name dnsmessage.Name, service, addr string) error {
+	_, port, err := splitAddr(addr)
+	if err != nil {
+		return err
+	}
+	target, err := dnsmessage.NewName(hostName(service, addr))
+	if err != nil {
+		return err
+	}
+	h, err := header(name.String(), dnsmessage.TypeSRV, TTL)
+	if err != nil {
+		return err
+	}
+	return b.SRVResource(h, dnsmessage.SRVResource{Weight: 1, Port: port, Target: target})
+}
+
+func addA(b *dnsmessage.Builder, service, addr string) error {
+	ip, _, err := splitAddr(addr)
+	if err != nil {
+		return err
+	}
+	h, err := header(hostName(service, addr), dnsmessage.TypeA, TTL)
+	if err != nil {
+		return err
+	}
+	return b.AResource(h, dnsmessage.AResource{A: ip})
+}
+
+// addSOA says how long a no may be kept (RFC 2308).
+func addSOA(b *dnsmessage.Builder) error {
+	zone := dnsmessage.MustNewName("cluster.local.")
+	h, err := header(zone.String(), dnsmessage.TypeSOA, NegativeTTL)
+	if err != nil {
+		return err
+	}
+	return b.SOAResource(h, dnsmessage.SOAResource{NS: zone, MBox: zone, MinTTL: h.TTL})
+}
