@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,10 +37,13 @@ const (
 // ErrClosed is returned by the dial methods of a closed dialer.
 var ErrClosed = errors.New("dialer is closed")
 
-// DialerConfig says who dials, and through which router.
+// DialerConfig says who dials, and through what.
 type DialerConfig struct {
 	// RouterAddr is the host:port of the node's router.
 	RouterAddr string
+	// Plane, if there is one, takes the router's place. The dialer does not
+	// close it.
+	Plane Plane
 	// Service and Instance are the caller's.
 	Service, Instance string
 	Log               *slog.Logger
@@ -58,6 +62,9 @@ type Dialer struct {
 // target is what a connection is cached by.
 type target struct{ service, addr string }
 
+// planeAddr stands for an address where the dialer's plane finds one.
+const planeAddr = "an instance of its plane's choice"
+
 // NewDialer returns a dialer; the caller closes it.
 func NewDialer(config DialerConfig) *Dialer {
 	if config.Log == nil {
@@ -66,10 +73,13 @@ func NewDialer(config DialerConfig) *Dialer {
 	return &Dialer{config: config, conns: make(map[target]*grpc.ClientConn)}
 }
 
-// Dial returns the channel to a service, by name through the node's router.
-// It does not wait for a connection: calls do. The channel is shared and
-// belongs to the dialer.
+// Dial returns the channel to a service, by name through the node's router, or
+// over the plane that has taken its place. It does not wait for a connection:
+// calls do. The channel is shared and belongs to the dialer.
 func (d *Dialer) Dial(_ context.Context, service string) (*grpc.ClientConn, error) {
+	if d.config.Plane != nil {
+		return d.channel(target{service: service, addr: planeAddr})
+	}
 	return d.channel(target{service: service, addr: d.config.RouterAddr})
 }
 
@@ -88,7 +98,7 @@ func (d *Dialer) channel(to target) (*grpc.ClientConn, error) {
 	if conn, ok := d.conns[to]; ok {
 		return conn, nil
 	}
-	conn, err := grpc.NewClient("passthrough:///"+to.addr, d.options(to)...)
+	conn, err := d.client(to)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s at %s: %w", to.service, to.addr, err)
 	}
@@ -97,8 +107,21 @@ func (d *Dialer) channel(to target) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-func (d *Dialer) options(to target) []grpc.DialOption {
+func (d *Dialer) client(to target) (*grpc.ClientConn, error) {
 	caller := &caller{target: to, log: d.config.Log.With("to", to.service, "addr", to.addr)}
+	classed := []grpc.DialOption{grpc.WithUnaryInterceptor(caller.unary), grpc.WithStreamInterceptor(caller.stream)}
+	if to.addr != planeAddr {
+		return grpc.NewClient("passthrough:///"+to.addr, slices.Concat(d.options(to), classed)...)
+	}
+	found := d.config.Plane.Channel(to.service)
+	if found.Routed {
+		classed = []grpc.DialOption{grpc.WithUnaryInterceptor(routedUnary), grpc.WithStreamInterceptor(routedStream)}
+	}
+	return grpc.NewClient(found.Target, slices.Concat(d.options(to), classed, found.Options)...)
+}
+
+// options are those of every channel; a plane may say otherwise.
+func (d *Dialer) options(to target) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithAuthority(to.service),
@@ -116,8 +139,6 @@ func (d *Dialer) options(to target) []grpc.DialOption {
 		grpc.WithNoProxy(),
 		grpc.WithIdleTimeout(0),
 		grpc.WithStatsHandler(wireWatcher{}),
-		grpc.WithUnaryInterceptor(caller.unary),
-		grpc.WithStreamInterceptor(caller.stream),
 	}
 }
 

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -68,8 +69,10 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		return nil, err
 	}
 	inner, collector := WithProvenance(ctx)
+	ended := s.loaded(info.FullMethod)
 	reply, err := handle(inner, req)
-	setTrailer(s.trailer(collector))
+	ended(err)
+	setTrailer(s.trailer(ctx, collector))
 	return reply, err
 }
 
@@ -87,15 +90,35 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		defer cancel()
 		defer context.AfterFunc(s.ending, cancel)()
 	}
+	ended := s.loaded(info.FullMethod)
 	err := handle(srv, &serverStream{ServerStream: stream, ctx: ctx})
-	stream.SetTrailer(s.trailer(collector))
+	ended(err)
+	stream.SetTrailer(s.trailer(ctx, collector))
 	return err
 }
 
-// trailer reports this instance and what was gathered below it.
-func (s *Server) trailer(c *Collector) metadata.MD {
+// loaded counts a request as load, unless it is a probe; what it returns must
+// be told the end.
+func (s *Server) loaded(method string) (ended func(error)) {
+	if isInfrastructure(method) {
+		return func(error) {}
+	}
+	began := time.Now()
+	s.load.began(began)
+	return func(err error) {
+		now := time.Now()
+		s.load.ended(now, now.Sub(began), err)
+	}
+}
+
+// trailer reports this instance, what was gathered below it, and how loaded it
+// is, if the caller wants to know.
+func (s *Server) trailer(ctx context.Context, c *Collector) metadata.MD {
 	md := c.Provenance().Metadata()
 	md.Set(InstanceTrailer, s.config.Instance)
+	if in, _ := metadata.FromIncomingContext(ctx); len(in.Get(LoadWantMetadata)) > 0 {
+		md.Set(LoadTrailer, s.load.report(time.Now()))
+	}
 	return md
 }
 

@@ -57,6 +57,7 @@ type Server struct {
 	ending context.Context
 	end    context.CancelFunc
 
+	load      *load
 	stopping  atomic.Bool
 	cutOnce   sync.Once
 	abandoned chan struct{} // closed when handlers outlive the server
@@ -72,7 +73,7 @@ func NewServer(config ServerConfig) *Server {
 	if config.DrainFor == 0 {
 		config.DrainFor = DefaultDrainFor
 	}
-	s := &Server{config: config, health: health.NewServer(), abandoned: make(chan struct{})}
+	s := &Server{config: config, health: health.NewServer(), abandoned: make(chan struct{}), load: newLoad(time.Now())}
 	s.ending, s.end = context.WithCancel(context.Background())
 	s.grpc = grpc.NewServer(
 		grpc.WaitForHandlers(true),

@@ -22,7 +22,7 @@ func (c *caller) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cli
 	if err != nil {
 		return nil, c.classed(method, wire, err)
 	}
-	return &clientStream{ClientStream: s, caller: c, ctx: ctx, method: method, wire: wire}, nil
+	return &clientStream{reporting: reporting{ClientStream: s, ctx: ctx}, caller: c, method: method, wire: wire}, nil
 }
 
 // classed gives the error that ended a stream its class.
@@ -40,12 +40,10 @@ func (c *caller) classed(method string, wire *Wire, err error) error {
 // clientStream gives the errors of a stream their class, and reports its
 // trailers once it has ended.
 type clientStream struct {
-	grpc.ClientStream
+	reporting
 	caller *caller
-	ctx    context.Context // the caller's: the stream's own ends with it
 	method string
 	wire   *Wire
-	done   atomic.Bool
 }
 
 func (s *clientStream) RecvMsg(m any) error {
@@ -53,11 +51,22 @@ func (s *clientStream) RecvMsg(m any) error {
 	if err == nil {
 		return nil
 	}
-	if s.done.CompareAndSwap(false, true) {
-		collect(s.ctx, ParseProvenance(s.Trailer()))
-	}
+	s.report()
 	if errors.Is(err, io.EOF) {
 		return err
 	}
 	return s.caller.classed(s.method, s.wire, err)
+}
+
+// reporting is a stream whose trailers are reported once.
+type reporting struct {
+	grpc.ClientStream
+	ctx  context.Context // the caller's: the stream's own ends with it
+	done atomic.Bool
+}
+
+func (r *reporting) report() {
+	if r.done.CompareAndSwap(false, true) {
+		collect(r.ctx, ParseProvenance(r.Trailer()))
+	}
 }
