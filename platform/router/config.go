@@ -11,14 +11,9 @@ import (
 
 	"breakbank/platform/router/balance"
 	"breakbank/platform/router/discovery"
+	"breakbank/platform/router/feed"
+	"breakbank/platform/router/overload"
 )
-
-// DataPlaneRawCodec is the data plane that grpc-go carries with a pass-through
-// codec.
-const DataPlaneRawCodec = "raw-codec"
-
-// DataPlanes lists the ways of moving bytes that this router knows.
-var DataPlanes = []string{DataPlaneRawCodec}
 
 // minRetryWindow is the shortest that is still counted in whole slots.
 const minRetryWindow = 100 * time.Millisecond
@@ -42,6 +37,10 @@ type Config struct {
 	Parser    string   `yaml:"parser"`
 	Policies  []string `yaml:"policies"`
 
+	// Discovery is where the table comes from, one of feed.Kinds; left out,
+	// the product's own, which is what Parser and Policies are about.
+	Discovery string `yaml:"discovery"`
+
 	// WatchNull is what a record that the parser throws on does to a watch:
 	// "drop" it and go on, or "freeze" the table for good.
 	WatchNull string `yaml:"watch_null"`
@@ -59,8 +58,12 @@ type Config struct {
 	// the wait for everything says so.
 	BetterTableWait *time.Duration `yaml:"better_table_wait"`
 
-	Retries  Retries   `yaml:"retries"`
-	Ejection *Ejection `yaml:"ejection"`
+	Retries Retries `yaml:"retries"`
+	// Overlays are those beside retries and ejection.
+	Overlays Overlays `yaml:"overlays"`
+
+	// Ejection configures outlier ejection; without it nothing is ejected.
+	Ejection *balance.EjectionConfig `yaml:"ejection"`
 }
 
 // Retries says what a router may spend on second attempts. Attempts that
@@ -73,13 +76,11 @@ type Retries struct {
 	Window  time.Duration `yaml:"window"`
 }
 
-// Ejection configures outlier ejection; a Config without it does not eject.
-type Ejection struct {
-	Consecutive  int           `yaml:"consecutive"`
-	Base         time.Duration `yaml:"base"`
-	Max          time.Duration `yaml:"max"`
-	MaxPercent   int           `yaml:"max_percent"`
-	PanicPercent int           `yaml:"panic_percent"`
+// Overlays are what applies to every strategy beside ejection and retries. One
+// that is not named is off; `{}` turns one on with its defaults.
+type Overlays struct {
+	balance.OverlayConfig `yaml:",inline"`
+	overload.Config       `yaml:",inline"`
 }
 
 // ParseConfig reads YAML, fills in what it leaves out and checks every name
@@ -108,10 +109,12 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("%s %q is not one of %v", what, got, valid))
 		}
 	}
-	check("dataplane", c.DataPlane, DataPlanes)
+	check("dataplane", c.DataPlane, DataPlanes())
 	check("strategy", c.Strategy, balance.Names())
 	check("parser", c.Parser, discovery.ParserNames())
+	check("discovery", c.Discovery, feed.Names())
 	check("watch_null", c.WatchNull, []string{discovery.DropNull, discovery.FreezeOnNull})
+	errs = append(errs, c.checkDiscovery(), c.checkClientSide())
 	for i, p := range c.Policies {
 		check("policy", p, discovery.PolicyNames())
 		if slices.Contains(c.Policies[:i], p) {
@@ -128,10 +131,14 @@ func (c Config) validate() error {
 	if *c.BetterTableWait < 0 {
 		errs = append(errs, fmt.Errorf("better_table_wait %v is negative", *c.BetterTableWait))
 	}
-	if e := c.Ejection; e != nil {
-		if min(e.MaxPercent, e.PanicPercent) < 0 || max(e.MaxPercent, e.PanicPercent) > 100 {
-			errs = append(errs, fmt.Errorf("ejection max_percent %d or panic_percent %d is not a percentage", e.MaxPercent, e.PanicPercent))
+	if c.Ejection != nil {
+		if err := c.Ejection.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("ejection: %w", err))
 		}
+	}
+	errs = append(errs, c.Overlays.OverlayConfig.Validate(), c.Overlays.Config.Validate())
+	if c.Overlays.Hedging != nil && c.DataPlane != DataPlaneFrames {
+		errs = append(errs, fmt.Errorf("overlay hedging needs dataplane %s: %s cannot have two attempts under way", DataPlaneFrames, c.DataPlane))
 	}
 	return errors.Join(errs...)
 }
@@ -139,9 +146,10 @@ func (c Config) validate() error {
 // withDefaults fills in what was left out: the arm linkerd-2017 without
 // retries and ejection.
 func (c Config) withDefaults() Config {
-	c.DataPlane = cmp.Or(c.DataPlane, DataPlaneRawCodec)
+	c.DataPlane = cmp.Or(c.DataPlane, DataPlaneFrames)
 	c.Strategy = cmp.Or(c.Strategy, "p2c-ewma")
 	c.Parser = cmp.Or(c.Parser, "linkerd-2017")
+	c.Discovery = cmp.Or(c.Discovery, feed.Own)
 	c.WatchNull = cmp.Or(c.WatchNull, discovery.DropNull)
 	c.BindingTimeout = cmp.Or(c.BindingTimeout, defaultBindingTimeout)
 	if c.BetterTableWait == nil {
@@ -156,12 +164,9 @@ func (c Config) withDefaults() Config {
 	c.Retries.Ratio = cmp.Or(c.Retries.Ratio, balance.BudgetRatio)
 	c.Retries.MinPerS = cmp.Or(c.Retries.MinPerS, balance.BudgetMinPerS)
 	c.Retries.Window = cmp.Or(c.Retries.Window, balance.BudgetWindow)
+	c.Overlays = Overlays{c.Overlays.OverlayConfig.WithDefaults(), c.Overlays.Config.WithDefaults()}
 	if c.Ejection != nil {
-		e := *c.Ejection
-		e.Consecutive = cmp.Or(e.Consecutive, balance.EjectAfter)
-		e.Base = cmp.Or(e.Base, balance.EjectBase)
-		e.Max = cmp.Or(e.Max, balance.EjectMax)
-		e.MaxPercent = cmp.Or(e.MaxPercent, balance.EjectMaxPercent)
+		e := c.Ejection.WithDefaults()
 		c.Ejection = &e
 	}
 	return c

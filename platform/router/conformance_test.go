@@ -18,18 +18,15 @@ import (
 )
 
 // The conformance suite: whatever passes between a grpc-go client and a
-// grpc-go server passes through the router unchanged. Each case runs with the
-// method known to be unary and with every method carried full duplex, as
-// methods are whose descriptor is not linked in.
+// grpc-go server passes through the router unchanged, on every path.
 func TestConformance(t *testing.T) {
 	for _, c := range conformance {
-		for _, path := range []string{"known", "duplex"} {
-			t.Run(c.name+"/"+path, func(t *testing.T) {
+		for _, path := range paths {
+			t.Run(c.name+"/"+path.name, func(t *testing.T) {
 				registry := newRegistryStub(t)
 				b := startBackend(t, "echo-1")
 				registry.set("echo", b.instance())
-				r, addr := startRouter(t, registry, "strategy: round-robin")
-				r.methods.duplexOnly = path == "duplex"
+				r, addr := startRouterOn(t, registry, path, "{strategy: round-robin}")
 				<-r.Ready()
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()

@@ -1,17 +1,15 @@
 package router
 
 import (
-	"context"
+	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
-	"breakbank/platform/rpc"
+	"breakbank/platform/router/balance"
 )
 
 // fate is what became of an attempt, as a router needs to know it: what
-// happened on the wire (rpc.Wire), and what a server meant by its answer.
+// happened on the wire, and what a server meant by its answer.
 type fate int
 
 const (
@@ -32,38 +30,6 @@ const (
 	abandoned
 )
 
-// reply is what an attempt brought back besides messages.
-type reply struct {
-	header, trailer metadata.MD
-	wire            rpc.Wire
-	err             error
-	// callerGone: err is that of the caller's own connection, and says nothing
-	// of the endpoint.
-	callerGone bool
-}
-
-func (r *reply) fate(ctx context.Context) fate {
-	if r.callerGone {
-		return abandoned
-	}
-	switch r.wire.Fate(r.err) {
-	case rpc.Answered:
-		if r.err != nil && len(r.trailer.Get(rpc.RefusedTrailer)) > 0 {
-			return misdelivered
-		}
-		return answered
-	case rpc.NeverSent:
-		if ctx.Err() == nil && status.Code(r.err) != codes.Unavailable {
-			return unsendable
-		}
-		return neverSent
-	case rpc.OutOfTime:
-		return abandoned
-	case rpc.Lost:
-	}
-	return lost
-}
-
 // executed says whether a request that came to this fate may have been.
 func (f fate) executed() bool {
 	switch f {
@@ -74,23 +40,20 @@ func (f fate) executed() bool {
 	return true
 }
 
-// failed says whether an attempt counts against its endpoint: outlier
+// outcome is what an attempt tells the balancer.
+type outcome struct {
+	fate       fate
+	began, now time.Time
+	// failed: it counts against the endpoint.
+	failed bool
+	// load is what the instance said of itself, nil if nothing.
+	load *balance.Load
+}
+
+// failedStatus says whether a status counts against whoever sent it: outlier
 // ejection sees what Envoy's does, gateway errors and server faults.
-func (r *reply) failed(f fate) bool {
-	switch f {
-	case misdelivered, lost:
-		return true
-	case neverSent:
-		// One whose caller ran out of time first says nothing yet.
-		return status.Code(r.err) == codes.Unavailable
-	case unsendable:
-		return false
-	case abandoned:
-		// A frozen instance shows itself only by never answering.
-		return !r.callerGone && status.Code(r.err) == codes.DeadlineExceeded && len(r.header) == 0
-	case answered:
-	}
-	switch status.Code(r.err) {
+func failedStatus(code codes.Code) bool {
+	switch code {
 	case codes.Unavailable, codes.Internal, codes.Unknown, codes.DataLoss:
 		return true
 	default:

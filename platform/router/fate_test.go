@@ -77,7 +77,7 @@ func TestNoConnectionInTime(t *testing.T) {
 	<-r.Ready()
 	c := dialRouter(t, addr, "echo")
 	e := r.table.lookup("echo").endpoints[0]
-	ended := func(patience time.Duration) int {
+	skipped := func(patience time.Duration) bool {
 		attempts := r.attempts.Load()
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
@@ -92,13 +92,13 @@ func TestNoConnectionInTime(t *testing.T) {
 		eventually(t, "the attempt ends", func() bool { return active() == 0 })
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return e.failures
+		return e.reached.Skipped(time.Now())
 	}
-	if got := ended(unreachableAfter / 5); got != 0 {
-		t.Errorf("%d failures after an impatient caller", got)
+	if skipped(unreachableAfter / 5) {
+		t.Error("skipped after an impatient caller")
 	}
-	if got := ended(unreachableAfter * 2); got != 1 {
-		t.Errorf("%d failures after a patient caller", got)
+	if !skipped(unreachableAfter * 2) {
+		t.Error("not skipped after a patient caller")
 	}
 }
 
@@ -120,17 +120,17 @@ func TestFates(t *testing.T) {
 		{"too large to be sent", t.Context(), &reply{err: status.Error(codes.Internal, "")}, unsendable, false, codes.Internal},
 		{"the caller is gone", t.Context(), &reply{err: io.ErrClosedPipe, callerGone: true}, abandoned, false, codes.Unknown},
 	} {
-		q := &request{ctx: c.ctx, sentOnce: c.sentOnce}
+		q := &course{sentOnce: c.sentOnce}
 		f := c.reply.fate(c.ctx)
 		if f != c.fate {
 			t.Errorf("%s: fate %d, want %d", c.name, f, c.fate)
 		}
-		if err := q.verdict(f, &endpoint{}, c.reply.err); status.Code(err) != c.want {
+		if err := q.verdict(c.ctx, f, &endpoint{}, c.reply.err); status.Code(err) != c.want {
 			t.Errorf("%s: the caller is told %v", c.name, err)
 		}
 	}
-	q := &request{ctx: t.Context(), sentOnce: true}
-	if err := q.verdict(misdelivered, &endpoint{}, status.Error(codes.Unavailable, "")); status.Code(err) != codes.Aborted {
+	q := &course{sentOnce: true}
+	if err := q.verdict(t.Context(), misdelivered, &endpoint{}, status.Error(codes.Unavailable, "")); status.Code(err) != codes.Aborted {
 		t.Errorf("misdelivered after a loss: the caller is told %v", err)
 	}
 }
@@ -174,7 +174,11 @@ func TestATableOpensNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, used := range map[string]bool{"echo": true, "other": false} {
-		if got := r.table.lookup(name).endpoints[0].conn != nil; got != used {
+		s := r.table.lookup(name)
+		s.mu.Lock()
+		got := s.endpoints[0].channel != nil
+		s.mu.Unlock()
+		if got != used {
 			t.Errorf("%s is connected: %v", name, got)
 		}
 	}

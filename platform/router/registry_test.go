@@ -24,6 +24,7 @@ type registryStub struct {
 	mu       sync.Mutex
 	revision int64
 	records  map[string]string // name → subsets as JSON
+	nodes    map[string]string // name → zone
 	events   []string          // of revisions 1, 2, …
 	news     *sync.Cond
 	closed   bool
@@ -57,6 +58,16 @@ func (r *registryStub) set(service string, instances ...instance) {
 	r.put(service, "["+strings.Join(subsets, ",")+"]")
 }
 
+// setOn is set for instances of which it is known on which nodes they run.
+func (r *registryStub) setOn(service string, on map[string]instance) {
+	var subsets []string
+	for node, in := range on {
+		host, port, _ := net.SplitHostPort(in.addr)
+		subsets = append(subsets, fmt.Sprintf(`{"addresses":[{"ip":%q,"nodeName":%q,"targetRef":{"name":%q}}],"ports":[{"port":%s}]}`, host, node, in.name, port))
+	}
+	r.put(service, "["+strings.Join(subsets, ",")+"]")
+}
+
 func (r *registryStub) setNull(service string) { r.put(service, "null") }
 
 func (r *registryStub) put(service, subsets string) {
@@ -73,6 +84,10 @@ func (r *registryStub) object(service string) string {
 }
 
 func (r *registryStub) serve(w http.ResponseWriter, q *http.Request) {
+	if strings.HasSuffix(q.URL.Path, "/nodes") {
+		r.listNodes(w)
+		return
+	}
 	if q.URL.Query().Get("watch") == "" {
 		r.list(w)
 		return
@@ -112,6 +127,16 @@ func (r *registryStub) list(w http.ResponseWriter) {
 	})
 }
 
+func (r *registryStub) listNodes(w http.ResponseWriter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var items []string
+	for node, zone := range r.nodes {
+		items = append(items, fmt.Sprintf(`{"metadata":{"name":%q,"labels":{"topology.kubernetes.io/zone":%q}}}`, node, zone))
+	}
+	fmt.Fprintf(w, `{"metadata":{"resourceVersion":"1"},"items":[%s]}`, strings.Join(items, ","))
+}
+
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -135,6 +160,30 @@ func startRouter(t *testing.T, registry *registryStub, config string) (*Router, 
 	r.Start()
 	t.Cleanup(r.Kill)
 	return r, l.Addr().String()
+}
+
+// path is a way that bytes may take through a router.
+type path struct {
+	name, plane string
+	// duplexOnly: every method is carried full duplex, as those are whose
+	// descriptor is not linked in.
+	duplexOnly bool
+}
+
+var paths = []path{
+	{"frames", DataPlaneFrames, false},
+	{"raw-codec/unary", DataPlaneRawCodec, false},
+	{"raw-codec/duplex", DataPlaneRawCodec, true},
+}
+
+// startRouterOn starts a router on a path; its configuration is in braces.
+func startRouterOn(t *testing.T, registry *registryStub, p path, config string) (*Router, string) {
+	t.Helper()
+	r, addr := startRouter(t, registry, "{dataplane: "+p.plane+", "+config[1:])
+	if raw, ok := r.plane.(*rawPlane); ok {
+		raw.methods.duplexOnly = p.duplexOnly
+	}
+	return r, addr
 }
 
 // eventually polls until a condition holds; it fails the test after 5 s.

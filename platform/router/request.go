@@ -2,8 +2,6 @@ package router
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,29 +11,18 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"breakbank/platform/router/discovery"
+	"breakbank/platform/router/overload"
 	"breakbank/platform/rpc"
 )
 
-// request is one request on its way to an answer, over as many attempts as
-// it takes and may have.
+// request is one request in the data plane raw-codec.
 type request struct {
-	router *Router
+	course
+	plane  *rawPlane
 	in     grpc.ServerStream
 	ctx    context.Context // the caller's
 	method string
-	name   string
 	md     metadata.MD // to send on; bb-instance-want changes per attempt
-
-	// repeatable: the caller said that it may be executed twice.
-	repeatable bool
-
-	service  *service
-	tried    []*endpoint // not to be tried again: they did not take it
-	attempts int
-	retried  int  // attempts that the budget paid for
-	sentOnce bool // some attempt may have been executed
-	patience time.Time
 }
 
 // attempt sends a request to one endpoint. final is true once anything has
@@ -43,60 +30,46 @@ type request struct {
 type attempt func(ctx context.Context, e *endpoint) (r *reply, final bool)
 
 // handle serves every request; no method is registered.
-func (r *Router) handle(_ any, in grpc.ServerStream) error {
-	r.requests.Add(1)
-	q := &request{router: r, in: in, ctx: in.Context()}
+func (p *rawPlane) handle(_ any, in grpc.ServerStream) error {
+	p.router.requests.Add(1)
+	q := &request{plane: p, in: in, ctx: in.Context()}
+	q.router, q.began, q.level = p.router, time.Now(), overload.Critical
 	q.method, _ = grpc.MethodFromServerStream(in)
+	q.ask.Method, q.ask.Zone = q.method, p.router.options.Zone
 	q.md, _ = metadata.FromIncomingContext(q.ctx)
 	if authority := q.md.Get(":authority"); len(authority) > 0 {
 		q.name = authority[0]
+	}
+	if key := q.md.Get(hashKeyMetadata); len(key) > 0 {
+		q.ask.Key = key[0]
 	}
 	// grpc announces its own; forwarding the caller's would make two.
 	delete(q.md, "grpc-accept-encoding")
 	q.repeatable = len(q.md.Get(rpc.KeyMetadata)) > 0 || len(q.md.Get(rpc.ReadMetadata)) > 0
 
-	if err := q.resolve(); err != nil {
-		return q.fail(err)
+	if level := q.md.Get(overload.Metadata); len(level) > 0 {
+		q.level = overload.ParseCriticality(level[0])
 	}
-	q.service.request(time.Now())
-	if r.methods.isUnary(q.method) {
-		return q.unary()
-	}
-	return q.stream()
-}
 
-// resolve finds the service. While there is no table at all it waits for the
-// binding timeout; with a table, for a better one.
-func (q *request) resolve() error {
-	t := q.router.table
-	began := time.Now()
-	for {
-		changed := t.changes()
-		q.service = t.lookup(q.name)
-		pending := t.state.Load().Basis == discovery.Pending
-		if q.service != nil && !pending {
-			q.patience = began.Add(*q.router.config.BetterTableWait)
-			return nil
-		}
-		wait, why := *q.router.config.BetterTableWait, "no such name in the table"
-		if pending {
-			wait, why = q.router.config.BindingTimeout, "no table yet, the name is pending"
-		}
-		better, err := t.await(q.ctx, changed, began.Add(wait))
-		if err != nil {
-			return q.unavailable(fmt.Sprintf("%s: %v", why, err))
-		}
-		if !better {
-			return q.unavailable(fmt.Sprintf("%s after %v", why, wait))
-		}
+	unary := p.methods.isUnary(q.method)
+	err := q.admit(q.ctx)
+	switch {
+	case err != nil:
+		err = q.fail(err)
+	case unary:
+		err = q.unary()
+	default:
+		err = q.stream()
 	}
+	q.done(time.Now(), status.Code(err), unary)
+	return err
 }
 
 // send makes attempts until one is final, answered, or the last that may be
 // made. What it returns goes to the caller as it is.
 func (q *request) send(try attempt) error {
 	for {
-		e, err := q.next()
+		e, err := q.next(q.ctx)
 		if err != nil {
 			return q.fail(err)
 		}
@@ -105,14 +78,8 @@ func (q *request) send(try attempt) error {
 			q.in.SetTrailer(q.provenance(e, r.trailer))
 			return nil
 		}
-		if q.sentOnce && f == answered && status.Code(r.err) == codes.Unavailable {
-			// Not executed this time; an attempt before it may have been.
-			f = lost
-		}
-		if !final && q.mayGoOn(f) {
-			if f != lost {
-				q.tried = append(q.tried, e)
-			}
+		f = q.reconsider(f, status.Code(r.err))
+		if !final && q.mayGoOn(e, f, q.ctx.Err() == nil) {
 			continue
 		}
 		if f == answered && !final {
@@ -120,26 +87,12 @@ func (q *request) send(try attempt) error {
 			_ = q.in.SetHeader(passable(r.header))
 		}
 		q.in.SetTrailer(q.provenance(e, r.trailer))
-		return q.verdict(f, e, r.err)
-	}
-}
-
-// verdict is what the caller is told of the last attempt.
-func (q *request) verdict(f fate, e *endpoint, err error) error {
-	switch {
-	case f == neverSent:
-		return q.unavailable(err.Error())
-	case f == lost, q.sentOnce && !f.executed():
-		return status.Errorf(codes.Aborted, "%s at %s: outcome unknown: %v", q.name, e.Addr, err)
-	default:
-		return err
+		return q.verdict(q.ctx, f, e, r.err)
 	}
 }
 
 // attempt makes one attempt and tells the balancer and discovery of it.
 func (q *request) attempt(e *endpoint, try attempt) (*reply, fate, bool) {
-	q.attempts++
-	q.router.attempts.Add(1)
 	// Metadata in flight belongs to grpc: an attempt after the first has a
 	// copy of its own.
 	md := q.md
@@ -151,74 +104,33 @@ func (q *request) attempt(e *endpoint, try attempt) (*reply, fate, bool) {
 	} else {
 		delete(md, rpc.InstanceWantMetadata)
 	}
+	if q.service.informed {
+		md.Set(rpc.LoadWantMetadata, "1")
+	}
 	began := time.Now()
-	r, final := try(metadata.NewOutgoingContext(q.ctx, md), e)
+	var (
+		r     *reply
+		final bool
+	)
+	if conn := e.channel.(rawChannel).conn; conn != nil {
+		r, final = try(metadata.NewOutgoingContext(q.ctx, md), e)
+	} else {
+		r = &reply{err: status.Error(codes.Unavailable, "the address cannot be dialled")}
+	}
 	f := r.fate(q.ctx)
-	if evidence, ok := q.service.done(e, began, time.Now(), f, r.failed(f)); ok {
-		q.router.discovery.Testify(evidence)
+	o := outcome{fate: f, began: began, now: time.Now(), failed: r.failed(f)}
+	if raw := r.trailer.Get(rpc.LoadTrailer); q.service.informed && len(raw) > 0 {
+		if _, load, ok := parseLoad([]byte(raw[0])); ok {
+			o.load = &load
+		}
 	}
+	q.ended(e, o)
 	return r, f, final
-}
-
-// mayGoOn decides about another attempt. One that no server executed is free:
-// it is bounded by the number of endpoints, for none is tried twice. One that
-// was lost needs the caller's word that it may be repeated, and budget.
-func (q *request) mayGoOn(f fate) bool {
-	inTime := q.ctx.Err() == nil
-	switch f {
-	case neverSent, misdelivered:
-		return inTime
-	case lost:
-		q.sentOnce = true
-		if inTime && q.repeatable && q.service.mayRetry(time.Now(), q.retried) {
-			q.retried++
-			return true
-		}
-	case answered, abandoned, unsendable:
-	}
-	return false
-}
-
-// next picks an endpoint that has not been tried. When there is none it waits
-// for a better table, within the request's patience.
-func (q *request) next() (*endpoint, error) {
-	t := q.router.table
-	for {
-		changed := t.changes()
-		if s := t.lookup(q.name); s != nil {
-			q.service = s
-		}
-		if e := q.service.pick(time.Now(), q.method, q.tried); e != nil {
-			return e, nil
-		}
-		why := fmt.Sprintf("no live endpoint, %d tried", len(q.tried))
-		better, err := t.await(q.ctx, changed, q.patience)
-		if err != nil {
-			return nil, q.unavailable(fmt.Sprintf("%s: %v", why, err))
-		}
-		if !better {
-			return nil, q.unavailable(why)
-		}
-	}
-}
-
-// unavailable is the error of a request that was certainly not executed, even
-// when it was the caller's time that ran out, because that nothing happened is
-// what a caller must know; or, if an attempt before may have been executed, an
-// error that says so.
-func (q *request) unavailable(why string) error {
-	switch {
-	case errors.Is(q.ctx.Err(), context.Canceled):
-		return status.Error(codes.Canceled, "cancelled by the caller")
-	case q.sentOnce:
-		return status.Errorf(codes.Aborted, "%s: outcome unknown: %s", q.name, why)
-	default:
-		return status.Errorf(codes.Unavailable, "%s: not sent: %s", q.name, why)
-	}
 }
 
 // fail reports a request for which no server has answered.
 func (q *request) fail(err error) error {
+	q.refused()
 	q.in.SetTrailer(q.provenance(nil, nil))
 	return err
 }

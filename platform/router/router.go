@@ -11,37 +11,23 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
+	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
-
-	// Compressed requests are taken apart here and go on uncompressed.
-	_ "google.golang.org/grpc/encoding/gzip"
 
 	"breakbank/platform/router/discovery"
-)
-
-const (
-	// maxMessageBytes is gRPC's usual limit of 4 MiB, which the instances
-	// enforce, and room for a message that is a little over it, so that it is
-	// the instance that says so.
-	maxMessageBytes = 4<<20 + 64<<10
-	// maxStreams bounds the requests under way on one connection.
-	maxStreams = 20_000
-	// streamWorkersPerCPU is how many goroutines are kept at hand for requests,
-	// whose stacks have grown already.
-	streamWorkersPerCPU = 2
-	// minPingEvery is how often a client may probe its connection.
-	minPingEvery = time.Second
+	"breakbank/platform/router/feed"
 )
 
 // Options is what a router is given by the machine it runs on.
 type Options struct {
 	Node, Zone string
+
+	// Index and Callers say that this is router Index, from 0, of Callers that
+	// send to the same instances: strategies that divide these among the callers
+	// (balance.Placed) then give them exactly even load. Callers 0: nobody knows.
+	Index, Callers int
 
 	// Config is YAML, see Config.
 	Config []byte
@@ -57,6 +43,26 @@ type Options struct {
 	// API server is in doubt.
 	EtcdEndpoints func() []string
 
+	// Sources are read before API servers and etcd. The router closes them.
+	Sources []discovery.Source
+
+	// Namespace is the one whose services go by their bare names; those of
+	// others are name.namespace. Empty: registry.Namespace.
+	Namespace string
+
+	// DefaultService gets the requests whose :authority names no service, but
+	// the router's own address, say. Empty: they are refused.
+	DefaultService string
+
+	// NameServers (host:port, own zone first) and Truth are what the
+	// discoveries dns and oracle need.
+	NameServers []string
+	Truth       *feed.Truth
+
+	// Peers are the base URLs of other routers' tables, used by the policy
+	// gossip.
+	Peers []string
+
 	// SnapshotDir is the router's own disk, used by the policy snapshot.
 	SnapshotDir string
 
@@ -71,13 +77,11 @@ type Router struct {
 	options Options
 	config  Config
 	log     *slog.Logger
-	methods methods
 	table   *table
 	etcd    *discovery.Etcd // nil: none
-	server  *grpc.Server
+	plane   dataPlane
 
-	discovery *discovery.Runner
-	uploads   sync.WaitGroup // goroutines of streams
+	discovery feed.Feed
 	serving   sync.WaitGroup
 
 	start, stop sync.Once
@@ -85,6 +89,7 @@ type Router struct {
 	ready       chan struct{}
 
 	requests, attempts atomic.Int64
+	counters           counters
 }
 
 // New checks the options and builds a router that does nothing until Start.
@@ -95,27 +100,18 @@ func New(o Options) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(o.APIServers) == 0 {
-		return nil, errors.New("a router needs at least one API server")
+	if len(o.APIServers) == 0 && len(o.Sources) == 0 && o.EtcdEndpoints == nil {
+		return nil, errors.New("a router needs somewhere to read the table: API servers, etcd, or a source of its own")
+	}
+	if o.Callers < 0 || o.Index < 0 || o.Callers > 0 && o.Index >= o.Callers {
+		return nil, fmt.Errorf("a router cannot be number %d, from 0, of %d", o.Index, o.Callers)
 	}
 	r := &Router{options: o, config: c, log: o.Log, ready: make(chan struct{})}
-	r.table = newTable(c, o.Seed, o.Log)
-	r.server = grpc.NewServer(
-		grpc.UnknownServiceHandler(r.handle),
-		grpc.ForceServerCodecV2(rawCodec{}),
-		grpc.MaxRecvMsgSize(maxMessageBytes),
-		grpc.MaxSendMsgSize(maxMessageBytes),
-		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.InitialWindowSize(streamWindowBytes),
-		grpc.InitialConnWindowSize(connectionWindowBytes),
-		grpc.ReadBufferSize(ioBufferBytes),
-		grpc.WriteBufferSize(ioBufferBytes),
-		// One that blocks in a stream is no loss: with all of them busy grpc
-		// starts a goroutine, as it would without them.
-		grpc.NumStreamWorkers(uint32(streamWorkersPerCPU*runtime.GOMAXPROCS(0))),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingEvery, PermitWithoutStream: true}),
-		grpc.WaitForHandlers(true),
-	)
+	if r.plane = newPlane(c.DataPlane, r); r.plane == nil {
+		return nil, fmt.Errorf("data plane %q needs no router; a router has one of %v", c.DataPlane, ProxyPlanes())
+	}
+	r.table = newTable(c, position{o.Index, o.Callers}, r.plane, o.Seed, o.Log)
+	r.table.defaultService = o.DefaultService
 	return r, nil
 }
 
@@ -125,26 +121,39 @@ func (r *Router) Start() { r.start.Do(r.run) }
 func (r *Router) run() {
 	parser, _ := discovery.ParserByName(r.config.Parser)       // New has
 	policies, _ := discovery.PoliciesByName(r.config.Policies) // checked both
-	var sources []discovery.Source
+	sources := slices.Clone(r.options.Sources)
 	for _, base := range r.options.APIServers {
 		sources = append(sources, discovery.NewAPIServer(base))
 	}
+	if r.config.Has("gossip") {
+		for _, base := range r.options.Peers {
+			sources = append(sources, discovery.NewPeer(base))
+		}
+	}
 	if r.options.EtcdEndpoints != nil {
 		r.etcd = discovery.NewEtcd(r.options.EtcdEndpoints)
-		sources = append(sources, r.etcd)
+		if len(sources) == 0 {
+			sources = append(sources, discovery.Primary(r.etcd))
+		} else {
+			sources = append(sources, r.etcd)
+		}
 	}
-	r.discovery = discovery.StartRunner(discovery.RunnerConfig{
+	runner := discovery.RunnerConfig{
 		Core: discovery.Config{
-			Parser: parser, Policies: policies, WatchNull: r.config.WatchNull,
-			Rand: newRand(r.options.Seed, r.options.Node),
+			Parser: parser.In(r.options.Namespace), Policies: policies, WatchNull: r.config.WatchNull,
+			Zones: GoesByZones(r.config.Strategy), Rand: newRand(r.options.Seed, r.options.Node),
 		},
 		Sources:     sources,
 		SnapshotDir: r.options.SnapshotDir,
 		Apply:       r.apply,
+		Probe:       alive,
 		Log:         r.log,
+	}
+	r.discovery = feed.Start(r.config.Discovery, feed.Options{
+		Runner: runner, APIServers: r.options.APIServers, NameServers: r.options.NameServers, Truth: r.options.Truth,
 	})
 	r.serving.Go(func() {
-		if err := r.server.Serve(r.options.Listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		if err := r.plane.serve(r.options.Listener); err != nil {
 			r.log.Error("the router stopped serving", "error", err)
 		}
 	})
@@ -157,22 +166,35 @@ func (r *Router) apply(changes []discovery.Publish, state discovery.State) {
 	}
 }
 
+// missed tells a discovery that finds out only about names that are asked for.
+func (r *Router) missed(name string) {
+	if asked, ok := r.discovery.(feed.Asked); ok {
+		asked.Ask(name)
+	}
+}
+
+// ServeHTTP answers other routers that ask for the table, as gossip does, at
+// any path.
+func (r *Router) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	teller, ok := r.discovery.(interface {
+		Told(ctx context.Context, after int64) (discovery.Told, error)
+	})
+	if !ok {
+		http.Error(w, "this router has its table from elsewhere and lends it to nobody", http.StatusServiceUnavailable)
+		return
+	}
+	discovery.TableHandler(teller.Told).ServeHTTP(w, q)
+}
+
 // Ready is closed when the router has a table, from a list or from disk.
 func (r *Router) Ready() <-chan struct{} { return r.ready }
 
 // Drain stops taking connections, lets what is under way finish and returns
 // when all is done, or with ctx's error after stopping hard.
 func (r *Router) Drain(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.server.GracefulStop()
-	}()
-	var err error
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = fmt.Errorf("drain the router: %w", ctx.Err())
+	done, err := untilDone(ctx, r.plane.drain)
+	if err != nil {
+		err = fmt.Errorf("drain the router: %w", err)
 	}
 	r.Kill()
 	<-done
@@ -182,10 +204,9 @@ func (r *Router) Drain(ctx context.Context) error {
 // Kill stops at once: connections die, requests under way are lost.
 func (r *Router) Kill() {
 	r.stop.Do(func() {
-		r.server.Stop()
+		r.plane.stop()
 		r.discovery.Close()
 		r.table.close()
 	})
 	r.serving.Wait()
-	r.uploads.Wait()
 }

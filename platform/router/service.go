@@ -7,30 +7,48 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/connectivity"
-
 	"breakbank/platform/router/balance"
 	"breakbank/platform/router/discovery"
+	"breakbank/platform/router/overload"
 )
 
 // service is one name of the table with what balances its instances. Its lock
 // is held for a pick and for the end of an attempt, never while waiting.
 type service struct {
-	name string
-	log  *slog.Logger
+	name  string
+	plane dataPlane
+	log   *slog.Logger
 
 	mu        sync.Mutex
 	entry     discovery.Entry
 	endpoints []*endpoint        // replaced when the entry changes
 	view      []balance.Endpoint // of endpoints, in the same order
 	strategy  balance.Strategy
-	ejector   *balance.Ejector // nil: off
+	prober    balance.Prober // the strategy, if it wants probes
+	informed  bool           // it wants to hear what instances say of themselves
 	budget    balance.Budget
 	rng       *rand.Rand
 	used      bool // some request wanted it
+
+	// Overlays; nil is off.
+	failFast  balance.FailFastConfig
+	ejector   *balance.Ejector
+	accrual   *balance.Accrual
+	slowStart *balance.SlowStartConfig
+	hedger    *balance.Hedger
+	door      *overload.Door[*place]
+	deadlines *overload.Deadlines
+
+	// illUntil is when the last endpoint known to be ill may be well again, and
+	// someIll that the view says so of one: only then is it looked over for a
+	// pick.
+	illUntil time.Time
+	someIll  bool
+
+	metrics serviceMetrics
 }
 
-func newService(name string, c Config, seed uint64, log *slog.Logger) (*service, error) {
+func newService(name string, c Config, plane dataPlane, seed uint64, log *slog.Logger) (*service, error) {
 	strategy, err := balance.New(c.Strategy)
 	if err != nil {
 		return nil, err
@@ -41,17 +59,17 @@ func newService(name string, c Config, seed uint64, log *slog.Logger) (*service,
 	if err != nil {
 		return nil, err
 	}
-	s := &service{name: name, log: log, strategy: strategy, budget: budget, rng: newRand(seed, name)}
-	if c.Ejection != nil {
-		s.ejector = balance.NewEjector(balance.EjectionConfig(*c.Ejection))
-	}
+	s := &service{name: name, plane: plane, log: log, strategy: strategy, budget: budget, rng: newRand(seed, name)}
+	s.prober, _ = strategy.(balance.Prober)
+	_, s.informed = strategy.(balance.Informed)
+	s.layOver(c)
 	return s, nil
 }
 
 // update takes a new entry. Endpoints that stay keep their connection and
 // what is known of their load; one that goes lives until its last attempt
 // ends.
-func (s *service) update(entry discovery.Entry) {
+func (s *service) update(now time.Time, entry discovery.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.endpoints
@@ -61,19 +79,25 @@ func (s *service) update(entry discovery.Entry) {
 			continue
 		}
 		if i := s.indexOf(old, e); i >= 0 {
+			old[i].Zone = e.Zone
 			s.endpoints = append(s.endpoints, old[i])
 			continue
 		}
-		fresh := &endpoint{Endpoint: e}
-		if s.used && s.open(fresh) {
-			fresh.conn.Connect() // before the first request needs it
+		fresh := &endpoint{Endpoint: e, joined: now}
+		if s.slowStart != nil {
+			s.ill(now.Add(s.slowStart.Window))
+		}
+		if s.used {
+			s.open(fresh)
+			fresh.channel.connect() // before the first request needs it
 		}
 		s.endpoints = append(s.endpoints, fresh)
 	}
 	s.view = make([]balance.Endpoint, len(s.endpoints))
 	for i, e := range s.endpoints {
-		s.view[i].ID = e.Addr
+		s.view[i] = balance.Endpoint{ID: e.Addr, Healthy: true, Zone: e.Zone}
 	}
+	s.someIll = true // as far as is known before it is looked over
 	for _, e := range old {
 		if !slices.Contains(s.endpoints, e) {
 			s.retire(e)
@@ -81,30 +105,28 @@ func (s *service) update(entry discovery.Entry) {
 	}
 }
 
+// indexOf finds an instance, whatever its zone is thought to be.
 func (s *service) indexOf(in []*endpoint, e discovery.Endpoint) int {
-	return slices.IndexFunc(in, func(have *endpoint) bool { return have.Endpoint == e })
+	return slices.IndexFunc(in, func(have *endpoint) bool { return have.Addr == e.Addr && have.Instance == e.Instance })
 }
 
 func (s *service) retire(e *endpoint) {
 	e.retired = true
 	if !slices.ContainsFunc(s.endpoints, func(other *endpoint) bool { return other.Addr == e.Addr }) {
 		s.strategy.Observe(balance.Event{Kind: balance.Gone, ID: e.Addr})
-		if s.ejector != nil {
-			s.ejector.Forget(e.Addr)
-		}
+		s.forget(e.Addr)
 	}
 	if e.active == 0 {
 		e.close()
 	}
 }
 
-// open sees to it that an endpoint has a channel, and says whether it has.
-func (s *service) open(e *endpoint) bool {
-	if err := e.open(s.name); err != nil {
-		s.log.Warn("an address cannot be dialled", "service", s.name, "addr", e.Addr, "error", err)
-		return false
+// open gives an endpoint its channel when it is first needed: a table has many
+// names, of which a node uses few.
+func (s *service) open(e *endpoint) {
+	if e.channel == nil {
+		e.channel = s.plane.channel(s.name, e.Addr)
 	}
-	return true
 }
 
 // close ends all connections, under way or not.
@@ -115,93 +137,6 @@ func (s *service) close() {
 		e.close()
 	}
 	s.endpoints, s.view, s.entry = nil, nil, discovery.Entry{}
-}
-
-// request notes a new request.
-func (s *service) request(now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used = true
-	s.budget.Request(now)
-}
-
-// mayRetry asks the retry budget for one more attempt.
-func (s *service) mayRetry(now time.Time, retried int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.budget.Retry(now, retried)
-}
-
-// pick chooses an endpoint that is not among tried, nil if there is none, and
-// counts an attempt on it.
-func (s *service) pick(now time.Time, method string, tried []*endpoint) *endpoint {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	endpoints, view := s.endpoints, s.view
-	if len(tried) > 0 {
-		endpoints = slices.DeleteFunc(slices.Clone(endpoints), func(e *endpoint) bool { return slices.Contains(tried, e) })
-		view = make([]balance.Endpoint, len(endpoints))
-	}
-	if len(endpoints) == 0 {
-		return nil
-	}
-	for i, e := range endpoints {
-		view[i] = balance.Endpoint{ID: e.Addr, Healthy: !now.Before(e.skipUntil)}
-	}
-	if s.ejector != nil {
-		s.ejector.Mark(now, view)
-	}
-	e := endpoints[s.strategy.Pick(now, s.rng, view, balance.Request{Method: method})]
-	if !s.open(e) {
-		e.unreachable(now)
-		return nil
-	}
-	e.active++
-	s.strategy.Observe(balance.Event{Kind: balance.Sent, ID: e.Addr, At: now})
-	return e
-}
-
-// done ends an attempt. It returns evidence for discovery if there is any.
-func (s *service) done(e *endpoint, began, now time.Time, f fate, failed bool) (discovery.Evidence, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.strategy.Observe(balance.Event{Kind: balance.Done, ID: e.Addr, At: now, Took: now.Sub(began)})
-	e.active--
-	if e.retired {
-		if e.active == 0 {
-			e.close()
-		}
-		return discovery.Evidence{}, false
-	}
-	if s.ejector != nil && (failed || f == answered) {
-		if s.ejector.Observe(now, e.Addr, !failed, len(s.endpoints)) {
-			s.log.Info("endpoint ejected", "service", s.name, "addr", e.Addr)
-		}
-	}
-	evidence := discovery.Evidence{Service: s.name, Addr: e.Addr}
-	switch f {
-	case neverSent:
-		// Either the channel says that it cannot connect, or the caller left
-		// before it had; an impatient one proves nothing, nor does one that
-		// waited for a free stream.
-		if !failed && (e.conn.GetState() == connectivity.Ready || now.Sub(began) < unreachableAfter) {
-			return discovery.Evidence{}, false
-		}
-		e.unreachable(now)
-		evidence.Kind = discovery.Unreachable
-	case misdelivered:
-		evidence.Kind = discovery.Misdelivered
-	case answered, lost:
-		e.reached()
-		return discovery.Evidence{}, false
-	case abandoned, unsendable:
-		return discovery.Evidence{}, false
-	}
-	if now.Sub(e.reportedAt) < evidenceEvery {
-		return discovery.Evidence{}, false
-	}
-	e.reportedAt = now
-	return evidence, true
 }
 
 // addresses returns a copy of the table's line, for outsiders.

@@ -3,6 +3,8 @@ package router
 import (
 	"slices"
 	"time"
+
+	"breakbank/platform/router/feed"
 )
 
 // Status is a router as an outsider may judge it.
@@ -26,6 +28,9 @@ type Status struct {
 	Requests, Attempts, EtcdReads int64
 	// Detail says in a sentence what the router is doing about discovery.
 	Detail string
+	// Partial: the table holds only names that somebody has asked for, or that
+	// somebody runs, so that one which is missing says nothing.
+	Partial bool
 	// Table is a copy: name → addresses, sorted.
 	Table map[string][]string
 }
@@ -39,6 +44,8 @@ func (r *Router) Status() Status {
 		Requests: r.requests.Load(), Attempts: r.attempts.Load(),
 		Table: r.table.copy(),
 	}
+	kind, _ := feed.ByName(r.config.Discovery) // The configuration was checked.
+	s.Partial = kind.Partial
 	if r.etcd != nil {
 		s.EtcdReads = r.etcd.Reads()
 	}

@@ -15,13 +15,13 @@ var duplex = grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
 // sends, another what the caller sends (upload.go).
 func (q *request) stream() error {
 	up := newUpload(q.in, q.repeatable)
-	q.router.uploads.Go(up.run)
+	q.plane.uploads.Go(up.run)
 	defer up.close()
 	return q.send(func(ctx context.Context, e *endpoint) (*reply, bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		var r reply
-		out, err := e.conn.NewStream(r.wire.Record(ctx), &duplex, q.method)
+		out, err := e.channel.(rawChannel).conn.NewStream(r.wire.Record(ctx), &duplex, q.method)
 		if err != nil {
 			r.err = err
 			return &r, false

@@ -20,8 +20,12 @@ var errTooManyWaiting = errors.New("too many requests wait for a route already")
 // change touches the services it names and nothing else.
 type table struct {
 	config Config
+	plane  dataPlane
+	at     position
 	seed   uint64
 	log    *slog.Logger
+	// defaultService is whose a request is that names no service; "": nobody's.
+	defaultService string
 
 	services sync.Map // name → *service
 	state    atomic.Pointer[discovery.State]
@@ -30,8 +34,8 @@ type table struct {
 	changed atomic.Pointer[chan struct{}] // closed and replaced at each change
 }
 
-func newTable(c Config, seed uint64, log *slog.Logger) *table {
-	t := &table{config: c, seed: seed, log: log}
+func newTable(c Config, at position, plane dataPlane, seed uint64, log *slog.Logger) *table {
+	t := &table{config: c, plane: plane, at: at, seed: seed, log: log}
 	t.state.Store(&discovery.State{})
 	changed := make(chan struct{})
 	t.changed.Store(&changed)
@@ -61,22 +65,23 @@ func (t *table) apply(changes []discovery.Publish, state discovery.State) {
 func (t *table) update(entry discovery.Entry) {
 	s := t.lookup(entry.Service)
 	if s == nil {
-		fresh, err := newService(entry.Service, t.config, t.seed, t.log)
+		fresh, err := newService(entry.Service, t.config, t.plane, t.seed, t.log)
 		if err != nil {
 			// Names were checked when the configuration was read.
 			t.log.Error("a service cannot be balanced", "service", entry.Service, "error", err)
 			return
 		}
 		s = fresh
+		t.at.tell(s.strategy)
 	}
-	s.update(entry)
+	s.update(time.Now(), entry)
 	t.services.Store(entry.Service, s)
 }
 
 // remove retires a service's endpoints; attempts under way go on.
 func (t *table) remove(name string) {
 	if s, ok := t.services.LoadAndDelete(name); ok {
-		s.(*service).update(discovery.Entry{Service: name})
+		s.(*service).update(time.Now(), discovery.Entry{Service: name})
 	}
 }
 

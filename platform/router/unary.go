@@ -20,7 +20,7 @@ func (q *request) unary() error {
 			r      reply
 			answer message
 		)
-		r.err = e.conn.Invoke(r.wire.Record(ctx), q.method, &ask, &answer, grpc.Header(&r.header), grpc.Trailer(&r.trailer))
+		r.err = e.channel.(rawChannel).conn.Invoke(r.wire.Record(ctx), q.method, &ask, &answer, grpc.Header(&r.header), grpc.Trailer(&r.trailer))
 		if r.err != nil {
 			return &r, false
 		}

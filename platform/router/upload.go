@@ -9,10 +9,6 @@ import (
 	"google.golang.org/grpc"
 )
 
-// replayBytes bounds what of a request is kept for another attempt. A request
-// that has sent more gets no other (grpc-go, MaxRetryRPCBufferSize, 256 KiB).
-const replayBytes = 256 << 10
-
 // upload takes what the caller sends and passes it to the attempt under way.
 // Until an attempt has answered it keeps the messages, so that the next one can
 // have them too.

@@ -119,6 +119,13 @@ type Informed interface {
 	Informed()
 }
 
+// Zoned is a Strategy that goes by where instances are (Endpoint.Zone). It is
+// found out only for such a one, because that costs reading about their nodes.
+type Zoned interface {
+	// Zoned does nothing; having it is what counts.
+	Zoned()
+}
+
 // Placed is a Strategy that divides a service's instances among its callers.
 // Whoever knows which of how many callers this is says so before the first
 // Pick, and again when that changes; until then the strategy draws a place.

@@ -40,6 +40,9 @@ type zone struct {
 	members  []int
 }
 
+// Zoned makes it a Zoned strategy.
+func (z *zoneAware) Zoned() {}
+
 func newZoneAware() *zoneAware { return &zoneAware{load: newPeakEWMA(ewmaDecay)} }
 
 func (z *zoneAware) Pick(now time.Time, rng *rand.Rand, endpoints []Endpoint, r Request) int {
