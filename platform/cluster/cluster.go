@@ -23,6 +23,7 @@ import (
 	"breakbank/platform/node"
 	"breakbank/platform/ports"
 	"breakbank/platform/registry"
+	"breakbank/platform/router/feed"
 	bookv1 "breakbank/proto/book/v1"
 )
 
@@ -55,12 +56,15 @@ type Platform struct {
 	records     *registry.Store
 	links       map[string]*fault.Relay
 	apiServers  []*apiServerRole
+	nameServers []nameServerRole // none unless routers ask DNS
 	controllers *deploy.Controllers
 	agents      map[string]*node.Agent
 	edges       []edge
 	judge       *judge
+	truth       feed.Truth
 	injector    *fault.Injector
 	// routerAddrs are where each node's router listens.
+	tables        map[string]*net.TCPListener // by node: where its router's table is lent
 	routerAddrs   map[string]string
 	adminListener net.Listener
 	adminAddr     string
@@ -95,6 +99,7 @@ func Start(ctx context.Context, t Topology, bank Bank, progress func(string)) (*
 		{fmt.Sprintf("registry of %d etcd members", t.RegistryMembers), p.startRegistry},
 		{"API servers", p.startAPIServers},
 		{"controllers", p.startControllers},
+		{"name servers", p.startNameServers},
 		{"nodes and the bank", p.startNodes},
 		{"judge of discovery", p.startJudge},
 	}

@@ -52,6 +52,8 @@ type verdict struct {
 	// behindSince is when the table began to differ; zero when it does not.
 	behindSince time.Time
 	detail      string
+	// revision of endpoints that it was held against.
+	revision int64
 }
 
 func (p *Platform) startJudge(context.Context) error {
@@ -137,17 +139,17 @@ func (j *judge) sit(ctx context.Context) {
 func (j *judge) hear(name string, s node.RouterStatus, now time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	v := verdict{detail: s.Detail}
+	v := verdict{detail: s.Detail, revision: j.revision}
 	switch {
 	case !s.Running:
 		v.state = adminv1.DiscoveryState_DISCOVERY_STATE_DOWN
 	case s.Poisoned:
 		v.state = adminv1.DiscoveryState_DISCOVERY_STATE_POISONED
-	case len(s.Table) == 0:
+	case len(s.Table) == 0 && (!s.Partial || !s.Synced):
 		v.state = adminv1.DiscoveryState_DISCOVERY_STATE_WAITING
 	default:
 		v.state = adminv1.DiscoveryState_DISCOVERY_STATE_LIVE
-		if wrong := j.wrongName(s.Table); wrong != "" {
+		if wrong := j.wrongName(s.Table, s.Partial); wrong != "" {
 			v.behindSince = j.verdicts[name].behindSince
 			if v.behindSince.IsZero() {
 				v.behindSince = now
@@ -162,14 +164,25 @@ func (j *judge) hear(name string, s node.RouterStatus, now time.Time) {
 }
 
 // wrongName is the first name whose addresses differ from etcd's. Names that
-// have no address in etcd are passed over: nobody can be sent wrong by them.
-func (j *judge) wrongName(table map[string][]string) string {
+// have no address in etcd are passed over: nobody can be sent wrong by them. So
+// are names that a partial table does not have: nobody has asked for them.
+func (j *judge) wrongName(table map[string][]string, partial bool) string {
 	for _, name := range slices.Sorted(maps.Keys(j.truth)) {
+		if _, has := table[name]; partial && !has {
+			continue
+		}
 		if want := j.truth[name]; want != "" && joinAddresses(table[name]) != want {
 			return name
 		}
 	}
 	return ""
+}
+
+// addresses is how many a name has in etcd.
+func (j *judge) addresses(name string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(strings.Fields(j.truth[name]))
 }
 
 // seenRevision is the revision at which the judge last saw endpoints change.

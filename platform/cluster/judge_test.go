@@ -61,7 +61,7 @@ func TestTheJudgeHoldsTablesAgainstEtcd(t *testing.T) {
 
 func TestANameWithoutAddressesMisleadsNobody(t *testing.T) {
 	j := &judge{truth: map[string]string{"pots": ""}}
-	if wrong := j.wrongName(map[string][]string{"pots": {"127.0.0.1:9"}}); wrong != "" {
+	if wrong := j.wrongName(map[string][]string{"pots": {"127.0.0.1:9"}}, false); wrong != "" {
 		t.Errorf("%s is called wrong, though nobody can be sent to it by etcd", wrong)
 	}
 }

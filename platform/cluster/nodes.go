@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"net"
 	"path/filepath"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"breakbank/platform/fault"
 	"breakbank/platform/node"
 	"breakbank/platform/registry"
-	"breakbank/platform/router"
 	adminv1 "breakbank/proto/admin/v1"
 )
 
@@ -40,6 +38,9 @@ func (p *Platform) startNodes(ctx context.Context) error {
 	}
 	p.onClose("node leases' etcd client", leases.Close)
 	p.routerAddrs = map[string]string{}
+	if err := p.listenTables(); err != nil {
+		return err
+	}
 	for _, n := range p.topology.Nodes {
 		if err := p.startNode(ctx, n, fixed[n.Name], registry.NewStore(leases)); err != nil {
 			return fmt.Errorf("node %s: %w", n.Name, err)
@@ -68,6 +69,31 @@ func (p *Platform) listenFixed() (map[string]map[string]*net.TCPListener, error)
 	return fixed, nil
 }
 
+// listenTables takes the addresses at which nodes lend each other the tables
+// of their routers: all of them before the first router starts.
+func (p *Platform) listenTables() error {
+	p.tables = map[string]*net.TCPListener{}
+	for _, n := range p.topology.Nodes {
+		l, err := p.ports.Listen()
+		if err != nil {
+			return err
+		}
+		p.tables[n.Name] = l
+	}
+	return nil
+}
+
+// peersOf lists where a node's router can read the tables of the others.
+func (p *Platform) peersOf(name string) []string {
+	var peers []string
+	for _, n := range p.topology.Nodes {
+		if n.Name != name {
+			peers = append(peers, "http://"+p.tables[n.Name].Addr().String())
+		}
+	}
+	return peers
+}
+
 func (p *Platform) startNode(ctx context.Context, n NodeSpec, fixed map[string]*net.TCPListener, store *registry.Store) error {
 	data, err := p.dir("nodes", n.Name)
 	if err != nil {
@@ -78,11 +104,15 @@ func (p *Platform) startNode(ctx context.Context, n NodeSpec, fixed map[string]*
 		return err
 	}
 	servers := p.apiServersFor(n.Zone)
+	newRouter, newCaller, err := p.dataPlane(n, filepath.Join(data, "router"))
+	if err != nil {
+		return err
+	}
 	agent, err := node.Start(ctx, node.AgentConfig{
 		Name: n.Name, Zone: n.Zone, APIServers: servers, Store: store,
-		Constructors: p.bank.Constructors, RouterListener: routerListener, Fixed: fixed, Listen: p.ports.Listen,
-		NewRouter: p.routerFactory(n, servers, filepath.Join(data, "router")),
-		EnvFor:    p.envFor, DataDir: filepath.Join(data, "instances"),
+		Constructors: p.bank.Constructors, RouterListener: routerListener, TableListener: p.tables[n.Name], Fixed: fixed, Listen: p.ports.Listen,
+		NewRouter: newRouter, NewCaller: newCaller, OnServing: p.tellTruth(n.Zone),
+		EnvFor: p.envFor, DataDir: filepath.Join(data, "instances"),
 		ConfigSnapshotDir: filepath.Join(data, "config"), Log: p.logs.of("node-" + n.Name),
 	})
 	if err != nil {
@@ -106,31 +136,6 @@ func (p *Platform) apiServersFor(zone string) []string {
 		}
 	}
 	return append(own, others...)
-}
-
-// routerFactory makes the routers of a node, each with a seed of its own that
-// is the same in every run.
-func (p *Platform) routerFactory(n NodeSpec, servers []string, snapshots string) node.RouterFactory {
-	incarnation := uint64(0)
-	return func(config []byte, l net.Listener) (node.Router, error) {
-		incarnation++
-		r, err := router.New(router.Options{
-			Node: n.Name, Zone: n.Zone, Config: config, Listener: l, APIServers: servers,
-			EtcdEndpoints: p.registry.ClientAddrs, SnapshotDir: snapshots,
-			Log: p.logs.of("router-" + n.Name), Seed: seedOf(n.Name) + incarnation,
-		})
-		if err != nil {
-			return nil, err
-		}
-		r.Start()
-		return r, nil
-	}
-}
-
-func seedOf(name string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	return h.Sum64()
 }
 
 // envFor is what an instance is told of its surroundings.
@@ -182,15 +187,26 @@ func (p *Platform) missing() []string {
 	}
 	var missing []string
 	for _, s := range p.topology.Services {
-		if lacking := len(s.Nodes) - ready[s.Name]; !s.Later && lacking > 0 {
+		if s.Later {
+			continue
+		}
+		if lacking := len(s.Nodes) - ready[s.Name]; lacking > 0 {
 			missing = append(missing, fmt.Sprintf("%d of %s", lacking, s.Name))
+		} else if p.judge.addresses(s.Name) < len(s.Nodes) {
+			missing = append(missing, "endpoints of "+s.Name)
+		}
+	}
+	for _, s := range p.nameServers {
+		if !s.server.Synced() {
+			missing = append(missing, "records of the name server of zone "+s.zone)
 		}
 	}
 	if len(missing) > 0 {
 		return missing
 	}
 	for _, name := range p.Routers() {
-		if s := p.judge.of(name); s.state != adminv1.DiscoveryState_DISCOVERY_STATE_LIVE || !s.behindSince.IsZero() {
+		s := p.judge.of(name)
+		if s.revision != p.judge.seenRevision() || s.state != adminv1.DiscoveryState_DISCOVERY_STATE_LIVE || !s.behindSince.IsZero() {
 			missing = append(missing, "table of router "+name)
 		}
 	}

@@ -23,6 +23,9 @@ type Topology struct {
 	// Router is the routers' configuration, YAML, as it goes into the
 	// ConfigMap that node agents read.
 	Router string `yaml:"router"`
+	// Seed is what the routers draw picks and jitter from, each with its node's
+	// name.
+	Seed uint64 `yaml:"seed,omitempty"`
 	// Services are what the bank is made of.
 	Services []ServiceSpec `yaml:"services"`
 	// BackgroundServices is how many Services with three static addresses

@@ -23,10 +23,16 @@ type AgentConfig struct {
 	Store *registry.Store
 	// Constructors make instances, by service.
 	Constructors map[string]Constructor
-	// NewRouter starts the node's router.
+	// NewRouter starts the node's router, or what stands in for one.
 	NewRouter RouterFactory
+	// NewCaller makes the data plane of an instance, where services were built
+	// to find each other without a proxy. Nil: they call through the router.
+	NewCaller CallerFactory
 	// RouterListener is the router's socket. The agent owns it from now on.
 	RouterListener *net.TCPListener
+	// TableListener is where routers of other nodes read this one's table
+	// (policy gossip). The agent owns it from now on. Nil: nowhere.
+	TableListener *net.TCPListener
 	// Fixed are the sockets of services that keep one address on this node,
 	// by service. The agent owns them from now on.
 	Fixed map[string]*net.TCPListener
@@ -36,6 +42,10 @@ type AgentConfig struct {
 	// surroundings: BookAddr, NATSURL, StandinAddr, Fallback, FallbackOn and
 	// Log. The agent fills in the rest. Nil for none of it.
 	EnvFor func(service, instance string) Env
+	// OnServing is told when an instance begins to take requests, and when it
+	// does not any more or soon will not; the latter may be told twice. It must
+	// not wait. Nil: nobody wants to know.
+	OnServing func(i InstanceStatus, serves bool)
 	// DataDir holds a directory for each instance.
 	DataDir string
 	// ConfigSnapshotDir holds the router's last good configuration, where its
@@ -100,6 +110,9 @@ func Start(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 	a.work.Go(func() { a.beat.run(life) })
 	a.work.Go(func() { a.router.run(life) })
 	a.work.Go(func() { pods.run(life) })
+	if cfg.TableListener != nil {
+		a.work.Go(func() { lendTables(life, cfg.TableListener, a.router, cfg.Log) })
+	}
 	return a, nil
 }
 
@@ -123,6 +136,9 @@ func (c AgentConfig) closeListeners() error {
 	var errs []error
 	if c.RouterListener != nil {
 		errs = append(errs, c.RouterListener.Close())
+	}
+	if c.TableListener != nil {
+		errs = append(errs, c.TableListener.Close())
 	}
 	for _, l := range c.Fixed {
 		errs = append(errs, l.Close())

@@ -79,6 +79,7 @@ type machineRoom struct {
 	apis   []string
 	agents map[string]*Agent
 	fixed  map[string]string // address of the fixed service, by node
+	others *others           // what agents tell, and make besides instances
 
 	mu     sync.Mutex
 	broken string // the version whose instances do not start
@@ -88,7 +89,7 @@ func newMachineRoom(t *testing.T, members int, nodes ...string) *machineRoom {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
-	m := &machineRoom{t: t, ctx: ctx, agents: map[string]*Agent{}, fixed: map[string]string{}}
+	m := &machineRoom{t: t, ctx: ctx, agents: map[string]*Agent{}, fixed: map[string]string{}, others: newOthers()}
 	cluster, err := registry.StartCluster(ctx, registry.ClusterConfig{
 		Dir: t.TempDir(), Members: members, Listen: func() (*net.TCPListener, error) { return listen(t), nil },
 	})
@@ -142,6 +143,7 @@ func newMachineRoom(t *testing.T, members int, nodes ...string) *machineRoom {
 			RouterListener: listen(t), Fixed: map[string]*net.TCPListener{"edge": edge},
 			Listen:  func() (*net.TCPListener, error) { return listen(t), nil },
 			DataDir: t.TempDir(), ConfigSnapshotDir: t.TempDir(),
+			OnServing: m.others.onServing, NewCaller: m.others.newCaller,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -283,9 +285,11 @@ func TestKilledInstanceIsReplacedElsewhere(t *testing.T) {
 	m := newMachineRoom(t, 1, "a2")
 	m.deploy("ledger", "v1", "a2")
 	await(t, "an endpoint", func() bool { return len(m.endpoints("ledger")) == 1 })
+	// The agent tells the registry first, and itself after that.
+	await(t, "a ready instance", func() bool { return m.agents["a2"].Instances()[0].Ready })
 	victim := m.agents["a2"].Instances()[0]
 	name, conn := m.ask(victim.Address)
-	if name != victim.Name || !victim.Ready {
+	if name != victim.Name {
 		t.Fatalf("%+v says it is %q", victim, name)
 	}
 	if err := m.agents["a2"].KillInstance(victim.Name); err != nil {

@@ -27,8 +27,9 @@ type Env struct {
 	// Listener is already listening: callers that connect before Serve wait
 	// in the kernel's backlog. The instance closes it.
 	Listener net.Listener
-	// Dialer reaches other services by name, through this node's router. The
-	// agent closes it after the instance has ended.
+	// Dialer reaches other services by name, through this node's router or,
+	// where there is none, by itself. The agent closes it after the instance
+	// has ended.
 	Dialer *rpc.Dialer
 
 	BookAddr    string
@@ -75,6 +76,16 @@ type Router interface {
 // which the router closes. An error means that it cannot run with that
 // configuration.
 type RouterFactory func(config []byte, l net.Listener) (Router, error)
+
+// Caller is a data plane inside an instance, in the router's place.
+type Caller interface {
+	rpc.Plane
+	// Close ends it, after which its calls find nobody.
+	Close()
+}
+
+// CallerFactory makes the data plane of one instance.
+type CallerFactory func(service, instance string, log *slog.Logger) Caller
 
 // Where node agents find the configuration of their routers.
 const (

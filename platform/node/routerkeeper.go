@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -127,6 +128,21 @@ func (k *routerKeeper) status() RouterStatus {
 		s.Status, s.Running = current.Status(), true
 	}
 	return s
+}
+
+// ServeHTTP lends the router's table to other nodes' routers, if there is a
+// router and it does that.
+func (k *routerKeeper) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	k.mu.Lock()
+	current := k.current
+	k.mu.Unlock()
+	if current != nil {
+		if lender, ok := current.Router.(http.Handler); ok {
+			lender.ServeHTTP(w, q)
+			return
+		}
+	}
+	http.Error(w, "no router here lends its table", http.StatusServiceUnavailable)
 }
 
 // take returns the current router and whether it is to be replaced.

@@ -30,7 +30,7 @@ var (
 // running is an instance, from its construction to its end.
 type running struct {
 	instance Instance
-	dialer   *rpc.Dialer
+	outward  outward
 	address  string
 	killed   atomic.Bool
 
@@ -48,7 +48,7 @@ func (t *tenant) start() (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := t.env(l)
+	env, out, err := t.env(l)
 	if err != nil {
 		l.Close()
 		return nil, err
@@ -58,10 +58,10 @@ func (t *tenant) start() (*running, error) {
 	instance, err := construct(ctx, env)
 	if err != nil {
 		l.Close()
-		return nil, errors.Join(err, env.Dialer.Close())
+		return nil, errors.Join(err, out.close())
 	}
 	over, finish := context.WithCancel(context.Background())
-	s := &running{instance: instance, dialer: env.Dialer, address: l.Addr().String(), over: over}
+	s := &running{instance: instance, outward: out, address: l.Addr().String(), over: over}
 	t.agent.tenants.work.Go(func() {
 		defer finish()
 		s.err = instance.Serve()
@@ -85,7 +85,7 @@ func (t *tenant) listen() (l net.Listener, takeOver func(), err error) {
 	return own, func() {}, nil
 }
 
-func (t *tenant) env(l net.Listener) (Env, error) {
+func (t *tenant) env(l net.Listener) (Env, outward, error) {
 	cfg := t.agent.cfg
 	env := cfg.EnvFor(t.service, t.name)
 	env.Service, env.Version, env.Instance = t.service, t.version, t.name
@@ -95,12 +95,31 @@ func (t *tenant) env(l net.Listener) (Env, error) {
 	}
 	env.DataDir = filepath.Join(cfg.DataDir, t.name)
 	if err := os.MkdirAll(env.DataDir, 0o700); err != nil {
-		return Env{}, fmt.Errorf("make its directory: %w", err)
+		return Env{}, outward{}, fmt.Errorf("make its directory: %w", err)
 	}
-	env.Dialer = rpc.NewDialer(rpc.DialerConfig{
-		RouterAddr: t.agent.RouterAddr(), Service: t.service, Instance: t.name, Log: env.Log,
-	})
-	return env, nil
+	dial := rpc.DialerConfig{RouterAddr: t.agent.RouterAddr(), Service: t.service, Instance: t.name, Log: env.Log}
+	var out outward
+	if cfg.NewCaller != nil {
+		out.caller = cfg.NewCaller(t.service, t.name, env.Log)
+		dial.Plane = out.caller
+	}
+	env.Dialer = rpc.NewDialer(dial)
+	out.dialer = env.Dialer
+	return env, out, nil
+}
+
+// outward is how an instance reaches others.
+type outward struct {
+	dialer *rpc.Dialer
+	caller Caller // nil: through the router
+}
+
+// close ends it: first the data plane, for which the dialer's channels wait.
+func (o outward) close() error {
+	if o.caller != nil {
+		o.caller.Close()
+	}
+	return o.dialer.Close()
 }
 
 // drain lets the instance finish.
@@ -119,7 +138,7 @@ func (s *running) kill() {
 func (s *running) close() {
 	s.instance.Kill()
 	<-s.over.Done()
-	_ = s.dialer.Close() // Of connections whose owner is gone.
+	_ = s.outward.close() // Of connections whose owner is gone.
 }
 
 // failure is why the instance is over, when nobody asked it to be.

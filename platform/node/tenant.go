@@ -146,12 +146,15 @@ func (t *tenant) live(life context.Context) error {
 	defer s.close()
 	t.show(s, false)
 	defer t.show(nil, false)
+	t.tell(s, true)
+	defer t.tell(s, false)
 	t.serve(s)
 	switch {
 	case life.Err() != nil: // The machine goes down: nothing drains.
 		return nil
 	case t.stay.Err() != nil:
 		t.show(s, false)
+		t.tell(s, false)
 		t.log.Info("draining", "address", s.address)
 		if err := s.drain(life); err != nil {
 			t.log.Warn("draining", "error", err)
@@ -159,6 +162,13 @@ func (t *tenant) live(life context.Context) error {
 		return nil
 	}
 	return s.failure()
+}
+
+// tell tells whoever wants to know at once whether the instance takes requests.
+func (t *tenant) tell(s *running, serves bool) {
+	if told := t.agent.cfg.OnServing; told != nil {
+		told(InstanceStatus{Name: t.name, Service: t.service, Version: t.version, Address: s.address}, serves)
+	}
 }
 
 // serve tells the registry that the instance is ready, again when the registry
