@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"breakbank/bench/machine"
 	"breakbank/bench/result"
 	"breakbank/loadgen"
 	"breakbank/loadgen/evidence"
@@ -52,7 +53,7 @@ func (p *play) assemble(m measured) *result.Result {
 		Phases: result.Phases(records, p.spans), Impact: result.MeasureImpact(run),
 		Routes: result.CountRoutes(records), Faults: append([]result.Fault{}, p.faults...), Audit: m.audit,
 		Load: result.MeasureLoad(records, p.offered(), opts.RatePerS, m.self), Series: series,
-		Environment: environment(opts, p.clock.zero),
+		Environment: machine.Describe(p.clock.zero, opts.Flags),
 	}
 	res.Expectations = p.expectations(m, series)
 	res.Timeline = p.wholeTimeline(res)

@@ -95,3 +95,5 @@ func (c *clock) show(at time.Time) (text string, pacedMin *float64) {
 	minutes := paced.Minutes()
 	return scenario.ClockText(c.plan.ClockStart + paced), &minutes
 }
+
+func durationS(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

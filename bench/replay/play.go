@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"breakbank/bench/machine"
 	"breakbank/bench/result"
 	"breakbank/loadgen/evidence"
 	"breakbank/loadgen/recording"
@@ -85,7 +86,7 @@ func (p *play) play(ctx context.Context) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	machine := watchMachine()
+	began := machine.Now()
 	p.states, p.backlogs = newStateWatch(p.admin), &backlogWatch{ask: p.edges.backlog}
 	p.operator = &operator{
 		admin: p.admin, edges: p.edges, arm: p.run.opts.Arm, logDir: p.platform.LogDir(),
@@ -121,7 +122,7 @@ func (p *play) play(ctx context.Context) (*result.Result, error) {
 	watches.Wait()
 	p.platform.Kill()
 
-	m.steal = machine.steal()
+	m.steal = machine.Now().Minus(began).Steal()
 	if m.self, err = self.Stop(); err != nil {
 		return nil, err
 	}

@@ -27,10 +27,9 @@ type Options struct {
 	// RunID names the run, and Dir is where its files go, made if need be.
 	RunID string
 	Dir   string
-	// Topology, Flags and Commit are for the record.
+	// Topology and Flags are for the record.
 	Topology string
 	Flags    []string
-	Commit   string
 
 	// Observer, Audit and Report may be nil; without an audit a result is
 	// INVALID.

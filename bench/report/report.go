@@ -2,7 +2,8 @@
 // phone and on paper: no script, no font, no picture from elsewhere.
 //
 // What the page says is decided in view.go, how lines become pictures in
-// chart.go, how it looks in report.html and report.css.
+// chart.go with the means of bench/chart, how it looks in report.html and
+// report.css.
 package report
 
 import (

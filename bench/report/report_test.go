@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"breakbank/bench/chart"
 	"breakbank/bench/result"
 )
 
@@ -132,7 +133,7 @@ func TestTheComparisonNamesEveryArm(t *testing.T) {
 
 func TestStackFillsExactlyWhatWasOffered(t *testing.T) {
 	series := outage("naive").Series
-	layers, peak := stack(series, "app_refresh", scale{0, 60})
+	layers, peak := stack(series, "app_refresh", chart.Scale{From: 0, To: 60})
 	if peak != 50 {
 		t.Fatalf("peak is %d, want 50", peak)
 	}
@@ -144,7 +145,7 @@ func TestStackFillsExactlyWhatWasOffered(t *testing.T) {
 	for _, second := range series {
 		offered += float64(second.Journeys["app_refresh"].Offered)
 	}
-	want := offered / float64(peak) * plotHeight * plotWidth / 60
+	want := offered / float64(peak) * chart.Height * chart.Width / 60
 	if math.Abs(area-want) > want/1000 {
 		t.Errorf("layers cover %.0f units, offered load is %.0f", area, want)
 	}
@@ -180,7 +181,7 @@ func number(t *testing.T, text string) float64 {
 }
 
 func TestBandsJoinSecondsOfOneState(t *testing.T) {
-	all := bands(outage("naive").Series, "a1", scale{0, 60})
+	all := bands(outage("naive").Series, "a1", chart.Scale{From: 0, To: 60})
 	var got bytes.Buffer
 	for _, b := range all {
 		fmt.Fprintf(&got, "%s %s %s; ", b.Class, b.Left, b.Width)
@@ -193,11 +194,11 @@ func TestBandsJoinSecondsOfOneState(t *testing.T) {
 
 func TestLatencyAxis(t *testing.T) {
 	for ms, want := range map[float64]float64{0.1: 100, 1: 100, 20_000: 0, 90_000: 0} {
-		if got := latencyY(ms); math.Abs(got-want) > 0.01 {
+		if got := latencyMs.Y(ms); math.Abs(got-want) > 0.01 {
 			t.Errorf("%v ms is drawn at %.1f, want %.1f", ms, got, want)
 		}
 	}
-	if !(latencyY(10) > latencyY(100) && latencyY(100) > latencyY(1000)) {
+	if !(latencyMs.Y(10) > latencyMs.Y(100) && latencyMs.Y(100) > latencyMs.Y(1000)) {
 		t.Error("slower is not drawn higher")
 	}
 }

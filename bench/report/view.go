@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"breakbank/bench/chart"
 	"breakbank/bench/result"
 )
 
@@ -111,7 +112,7 @@ type expectationView struct {
 
 func newPage(results []*result.Result) pageView {
 	p := pageView{
-		Style: template.CSS(style),
+		Style: template.CSS(chart.Style + style),
 		Title: "breakbank: " + results[0].Scenario,
 		Legend: []legendItem{
 			{"ok", "ok"},
@@ -198,14 +199,14 @@ func newRun(r *result.Result) runView {
 }
 
 // runScale is the time axis that all pictures of a run share.
-func runScale(r *result.Result) scale {
+func runScale(r *result.Result) chart.Scale {
 	if n := len(r.Series); n > 0 {
-		return scale{r.Series[0].TS, r.Series[n-1].TS + 1}
+		return chart.Scale{From: r.Series[0].TS, To: r.Series[n-1].TS + 1}
 	}
-	return scale{}
+	return chart.Scale{}
 }
 
-func newJourney(r *result.Result, journey string, s scale, steps []stepMark) journeyView {
+func newJourney(r *result.Result, journey string, s chart.Scale, steps []stepMark) journeyView {
 	var total result.Counts
 	for _, second := range r.Series {
 		total = total.Plus(second.Journeys[journey].Counts)
@@ -222,7 +223,7 @@ func newJourney(r *result.Result, journey string, s scale, steps []stepMark) jou
 	return v
 }
 
-func newRouter(r *result.Result, node string, s scale) routerView {
+func newRouter(r *result.Result, node string, s chart.Scale) routerView {
 	v := routerView{Node: node, Bands: bands(r.Series, node, s)}
 	var oldestMs int64
 	for _, b := range v.Bands {
@@ -234,12 +235,12 @@ func newRouter(r *result.Result, node string, s scale) routerView {
 	return v
 }
 
-func phaseMarks(r *result.Result, s scale) []phaseMark {
+func phaseMarks(r *result.Result, s chart.Scale) []phaseMark {
 	var marks []phaseMark
 	for i, p := range r.Phases {
-		width := (s.x(p.ToS) - s.x(p.FromS)) / plotWidth * 100
+		width := (s.X(p.ToS) - s.X(p.FromS)) / chart.Width * 100
 		marks = append(marks, phaseMark{
-			Left: s.percent(p.FromS), Width: template.CSS(fmt.Sprintf("%.2f%%", width)),
+			Left: s.Percent(p.FromS), Width: template.CSS(fmt.Sprintf("%.2f%%", width)),
 			Name: spacedName(p.Name), Odd: i%2 == 1, Wide: width > 7,
 		})
 	}
@@ -247,12 +248,12 @@ func phaseMarks(r *result.Result, s scale) []phaseMark {
 }
 
 // stepMarks numbers the steps of the script in the order they were taken.
-func stepMarks(r *result.Result, s scale) []stepMark {
+func stepMarks(r *result.Result, s chart.Scale) []stepMark {
 	var marks []stepMark
 	for _, e := range r.Timeline {
 		if e.Kind == result.EventStep {
 			marks = append(marks, stepMark{
-				Left: s.percent(e.TS), X: fmt.Sprintf("%.1f", s.x(e.TS)),
+				Left: s.Percent(e.TS), X: fmt.Sprintf("%.1f", s.X(e.TS)),
 				N: len(marks) + 1, Clock: e.Clock, Text: e.Text,
 			})
 		}
@@ -261,7 +262,7 @@ func stepMarks(r *result.Result, s scale) []stepMark {
 }
 
 // ticks labels the time axis with the incident's clock, at most eight times.
-func ticks(r *result.Result, s scale) []tick {
+func ticks(r *result.Result, s chart.Scale) []tick {
 	const most = 8
 	var clocked []result.Second
 	for _, second := range r.Series {
@@ -276,7 +277,7 @@ func ticks(r *result.Result, s scale) []tick {
 		if len(clock) > len("14:10") {
 			clock = clock[:len("14:10")]
 		}
-		all = append(all, tick{Left: s.percent(clocked[i].TS + 1), Text: clock})
+		all = append(all, tick{Left: s.Percent(clocked[i].TS + 1), Text: clock})
 	}
 	return all
 }
