@@ -1,24 +1,17 @@
 // Package arm reads the arms that a script is played with: how the routers are
 // configured, what API servers' etcd clients are like, and how stand-in is
-// reached. An arm is a YAML file; those that come with breakbank lie in
-// bench/arms, and users write their own.
+// reached. An arm is a YAML file, or another arm with a policy more or less;
+// those that come with breakbank lie in bench/arms, and users write their own.
 package arm
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"breakbank/bench/arms"
 	bankv1 "breakbank/proto/bank/v1"
 )
-
-// All stands for every arm that comes with breakbank, one after the other.
-const All = "all"
 
 // Fallbacks are the paths to stand-in.
 var Fallbacks = []string{FallbackNone, FallbackRouted, FallbackIndependent}
@@ -65,6 +58,9 @@ type Arm struct {
 	Standin    string
 	// Constants are the arm's times, with their sources.
 	Constants []Constant
+
+	// settings is Router before it became text, for arms made of this one.
+	settings settings
 }
 
 // Constant is a time of the arm that does not scale with the pace.
@@ -76,63 +72,8 @@ type Constant struct {
 	// ActsIn names the phases it makes a difference in; nil stands for all.
 	ActsIn []string
 	Source string
-}
-
-// Names lists the arms that come with breakbank, in the order in which they
-// are played: from the simplest to ours.
-func Names() []string {
-	order := []string{"naive", "linkerd-2017", "linkerd-2018", "guarded"}
-	files, err := fs.Glob(arms.FS, "*.yaml")
-	if err != nil {
-		return nil
-	}
-	var others []string
-	for _, file := range files {
-		if name := strings.TrimSuffix(file, ".yaml"); !slices.Contains(order, name) {
-			others = append(others, name)
-		}
-	}
-	return append(order, others...)
-}
-
-// Load reads an arm by the name of one that comes with breakbank, or from a
-// file, when the name ends in .yaml or .yml or holds a path separator.
-func Load(nameOrPath string) (*Arm, error) {
-	if slices.Contains(Names(), nameOrPath) {
-		file := nameOrPath + ".yaml"
-		data, err := arms.FS.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("reading arm %s: %w", nameOrPath, err)
-		}
-		return Parse(file, data)
-	}
-	ext := filepath.Ext(nameOrPath)
-	if ext == ".yaml" || ext == ".yml" || strings.ContainsRune(nameOrPath, filepath.Separator) {
-		data, err := os.ReadFile(nameOrPath)
-		if err != nil {
-			return nil, fmt.Errorf("reading arm: %w", err)
-		}
-		return Parse(nameOrPath, data)
-	}
-	return nil, fmt.Errorf("unknown arm %q; valid: %s, %s, or the path of a .yaml file",
-		nameOrPath, strings.Join(Names(), ", "), All)
-}
-
-// LoadAll reads one arm, or all of them for the name All.
-func LoadAll(name string) ([]*Arm, error) {
-	names := []string{name}
-	if name == All {
-		names = Names()
-	}
-	all := make([]*Arm, 0, len(names))
-	for _, name := range names {
-		a, err := Load(name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a)
-	}
-	return all, nil
+	// Policy is the one that the constant comes with; "" is the arm itself.
+	Policy string
 }
 
 // WithFallback is the arm with another path to stand-in; "" changes nothing.
