@@ -1,0 +1,241 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/status"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const unaryCall = "/grpc.testing.TestService/UnaryCall"
+
+// service answers as its hook says, without one with what was asked for.
+type service struct {
+	testpb.UnimplementedTestServiceServer
+	answer func(ctx context.Context, in *testpb.SimpleRequest) (*testpb.SimpleResponse, error)
+}
+
+func (s *service) UnaryCall(ctx context.Context, in *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+	if s.answer != nil {
+		return s.answer(ctx, in)
+	}
+	return &testpb.SimpleResponse{Payload: &testpb.Payload{Body: make([]byte, in.GetResponseSize())}}, nil
+}
+
+// serve runs the service and returns its address.
+func serve(t *testing.T, s *service) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	testpb.RegisterTestServiceServer(server, s)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // It ends with the test.
+	}()
+	t.Cleanup(func() {
+		server.Stop()
+		<-done
+	})
+	return listener.Addr().String()
+}
+
+// load is a closed loop of a moment; edges counts the calls of Opened and Closed.
+func load(t *testing.T, address string, bytes int) (l Load, edges *[2]int) {
+	t.Helper()
+	message, err := UnaryCall(bytes, bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edges = &[2]int{}
+	return Load{
+		Addresses: []string{address}, Authority: "echo", Method: unaryCall, Message: message,
+		Connections: 2, Streams: 8, Settle: 20 * time.Millisecond, Window: 100 * time.Millisecond,
+		Opened: func() { edges[0]++ }, Closed: func() { edges[1]++ },
+	}, edges
+}
+
+func TestClosedLoop(t *testing.T) {
+	for name, bytes := range map[string]int{"nothing": 0, "small": 64, "beyond a window": 300 << 10} {
+		t.Run(name, func(t *testing.T) {
+			l, edges := load(t, serve(t, &service{}), bytes)
+			m, err := Run(t.Context(), l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Done == 0 || m.Failed != 0 || m.Due != m.Done || m.Response.TotalCount() != m.Done {
+				t.Errorf("done %d, due %d, failed %d %v, %d times", m.Done, m.Due, m.Failed, m.Errors, m.Response.TotalCount())
+			}
+			if *edges != [2]int{1, 1} {
+				t.Errorf("the window was opened and closed %v times", *edges)
+			}
+		})
+	}
+}
+
+func TestOpenLoopKeepsTheSchedule(t *testing.T) {
+	l, _ := load(t, serve(t, &service{}), 64)
+	l.Arrivals = Poisson(1000, l.Settle+l.Window, rand.New(rand.NewPCG(1, 2)))
+	due := int64(0)
+	for _, at := range l.Arrivals {
+		if l.counts(at) {
+			due++
+		}
+	}
+	m, err := Run(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Due != due || m.Unsent != 0 || m.Failed != 0 {
+		t.Errorf("due %d of %d, unsent %d, failed %d %v", m.Due, due, m.Unsent, m.Failed, m.Errors)
+	}
+	for what, n := range map[string]int64{
+		"response": m.Response.TotalCount(), "service": m.Service.TotalCount(), "send delay": m.SendDelay.TotalCount(),
+	} {
+		if n != due {
+			t.Errorf("%d values of %s, want %d", n, what, due)
+		}
+	}
+	if m.Response.Max() < m.Service.Max() {
+		t.Error("a call took longer from its sending than from when it was due")
+	}
+}
+
+// TestOpenLoopDoesNotWait: with nothing answered, calls go on being due; what
+// is beyond the cap is unsent, the rest unanswered, with the time it had reached.
+func TestOpenLoopDoesNotWait(t *testing.T) {
+	l, _ := load(t, serve(t, &service{answer: func(ctx context.Context, _ *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}), 0)
+	l.Connections, l.Settle, l.Window = 20, 0, 50*time.Millisecond // wire's first limit is 100 a connection
+	l.Arrivals = Poisson(20_000, l.Window, rand.New(rand.NewPCG(1, 2)))
+	m, err := Run(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := m.Due - m.Unsent
+	if m.Due != int64(len(l.Arrivals)) || m.Done != 0 || sent == 0 || sent > inFlightMax || m.Unanswered != sent || m.Failed != 0 {
+		t.Errorf("due %d of %d, done %d, unsent %d, unanswered %d, failed %v", m.Due, len(l.Arrivals), m.Done, m.Unsent, m.Unanswered, m.Errors)
+	}
+	if m.Response.TotalCount() != sent || m.Response.Max() < int64(patience) {
+		t.Errorf("%d times up to %v, want %d beyond %v", m.Response.TotalCount(), time.Duration(m.Response.Max()), sent, patience)
+	}
+}
+
+func TestFailuresAreCountedAndNamed(t *testing.T) {
+	var calls atomic.Int64
+	l, _ := load(t, serve(t, &service{answer: func(context.Context, *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+		switch turn := calls.Add(1); {
+		case turn > 12:
+		case turn%3 == 0:
+			return nil, status.Error(codes.ResourceExhausted, "full")
+		case turn%3 == 1:
+			return &testpb.SimpleResponse{Username: "more than was asked for"}, nil
+		}
+		return &testpb.SimpleResponse{Payload: &testpb.Payload{}}, nil
+	}}), 0)
+	l.Connections, l.Streams = 1, 1
+	m, err := Run(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Failed != 8 || m.Errors["ResourceExhausted: full"] != 4 || len(m.Errors) != 2 || m.Done == 0 {
+		t.Errorf("done %d, failed %d: %v", m.Done, m.Failed, m.Errors)
+	}
+}
+
+// TestTheWindowWaitsForAnAnswer: on a machine that is busy with other things a
+// window can pass without one, and then there is nothing to divide by.
+func TestTheWindowWaitsForAnAnswer(t *testing.T) {
+	release := make(chan struct{})
+	l, _ := load(t, serve(t, &service{answer: func(ctx context.Context, _ *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return &testpb.SimpleResponse{Payload: &testpb.Payload{}}, nil
+	}}), 0)
+	l.Opened = func() { time.AfterFunc(3*l.Window, func() { close(release) }) }
+	m, err := Run(t.Context(), l)
+	if err != nil || m.Done == 0 {
+		t.Errorf("done %d, %v", m.Done, err)
+	}
+}
+
+func TestItGivesUpWhenNothingWorks(t *testing.T) {
+	l, _ := load(t, serve(t, &service{answer: func(context.Context, *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+		return nil, status.Error(codes.Unavailable, "not today")
+	}}), 0)
+	l.Window = time.Minute
+	_, err := Run(t.Context(), l)
+	if !errors.Is(err, errHopeless) || !strings.Contains(err.Error(), "not today") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	l, _ := load(t, address, 0)
+	if _, err := Run(t.Context(), l); err == nil || !strings.Contains(err.Error(), address) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l, _ := load(t, serve(t, &service{}), 0)
+	l.Window = time.Minute
+	l.Opened = cancel
+	if _, err := Run(ctx, l); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTooLittleIsRefused(t *testing.T) {
+	for _, spoil := range []func(*Load){
+		func(l *Load) { l.Addresses = nil },
+		func(l *Load) { l.Connections = 0 },
+		func(l *Load) { l.Streams = 1 },
+	} {
+		l, _ := load(t, "127.0.0.1:1", 0)
+		spoil(&l)
+		if _, err := Run(t.Context(), l); err == nil || !strings.Contains(err.Error(), "too few") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestPoissonHasTheRateAndTheSeed(t *testing.T) {
+	const rate, over = 4000.0, 10 * time.Second
+	arrivals := Poisson(rate, over, rand.New(rand.NewPCG(3, 4)))
+	// Five standard deviations of a Poisson count of the mean rate × over.
+	if want := rate * over.Seconds(); math.Abs(float64(len(arrivals))-want) > 5*math.Sqrt(want) {
+		t.Errorf("%d arrivals, want about %.0f", len(arrivals), want)
+	}
+	again := Poisson(rate, over, rand.New(rand.NewPCG(3, 4)))
+	if len(again) != len(arrivals) || again[len(again)-1] != arrivals[len(arrivals)-1] {
+		t.Error("the same seed gave another schedule")
+	}
+}

@@ -1,0 +1,156 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// listenLimit bounds how long a child may take until it takes connections.
+	// The slowest, Caddy, needs a third of a second on two busy cores.
+	listenLimit = 15 * time.Second
+	// listenEach is how often it is asked.
+	listenEach = 10 * time.Millisecond
+	// endLimit bounds how long an ended child is waited for because something
+	// that it started still holds its output.
+	endLimit = 5 * time.Second
+	// saidMax is how much of what a child says is kept: the end of it.
+	saidMax = 4 << 10
+)
+
+// Child is a running program. Its methods may be called from any goroutine.
+type Child struct {
+	name string
+	cmd  *exec.Cmd
+	said tail
+	done chan struct{}
+	exit error // set before done is closed
+}
+
+// Start runs a command as a child with the name by which errors call it, and
+// returns once it takes connections at every one of the addresses. What it
+// prints is kept for error messages only. The child ends with this process,
+// however that ends, where the system can promise it (Linux).
+func Start(ctx context.Context, name string, cmd *exec.Cmd, addresses ...string) (*Child, error) {
+	c := &Child{name: name, cmd: cmd, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &c.said, &c.said
+	cmd.WaitDelay = endLimit
+	bindToParent(cmd)
+	started := make(chan error, 1)
+	go c.own(started)
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	for _, address := range addresses {
+		if err := c.awaitListening(ctx, address); err != nil {
+			c.Kill()
+			return nil, fmt.Errorf("start %s: %w", name, err)
+		}
+	}
+	return c, nil
+}
+
+// own starts the child and waits for it, on one operating system thread: Linux
+// ends a child when the thread that started it ends, not the process.
+func (c *Child) own(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := c.cmd.Start(); err != nil {
+		started <- err
+		return
+	}
+	started <- nil
+	c.exit = c.cmd.Wait()
+	close(c.done)
+}
+
+// awaitListening dials until the child answers.
+func (c *Child) awaitListening(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, listenLimit, fmt.Errorf("it did not listen on %s within %v", address, listenLimit))
+	defer cancel()
+	again := time.NewTicker(listenEach)
+	defer again.Stop()
+	var dialer net.Dialer
+	for {
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			conn.Close()
+			return nil
+		}
+		select {
+		case <-c.done:
+			return c.ended()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-again.C:
+		}
+	}
+}
+
+// Err says how the child ended, nil while it runs.
+func (c *Child) Err() error {
+	select {
+	case <-c.done:
+		return fmt.Errorf("%s: %w", c.name, c.ended())
+	default:
+		return nil
+	}
+}
+
+// ended says how the child ended and what it said last.
+func (c *Child) ended() error {
+	how := c.exit
+	if how == nil {
+		how = errors.New("exit status 0")
+	}
+	if said := c.said.last(); said != "" {
+		return fmt.Errorf("it ended (%w): %s", how, said)
+	}
+	return fmt.Errorf("it ended (%w)", how)
+}
+
+// PID is the child's process id, and that of its process group.
+func (c *Child) PID() int { return c.cmd.Process.Pid }
+
+// Kill ends the child and all it started, and waits until the child is gone.
+// There is nothing that it would have to save. It may be called more than once.
+func (c *Child) Kill() {
+	select {
+	case <-c.done: // Its id may belong to somebody else by now.
+	default:
+		killGroup(c.cmd.Process)
+	}
+	<-c.done
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if over := len(t.text) - saidMax; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
+}
+
+// last is the last line, or nothing.
+func (t *tail) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lines := strings.Split(strings.TrimSpace(string(t.text)), "\n")
+	return lines[len(lines)-1]
+}

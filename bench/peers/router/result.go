@@ -1,0 +1,103 @@
+package peers
+
+import (
+	"breakbank/bench/result"
+	"breakbank/bench/stats"
+)
+
+// KindPeers is the kind of a result that compares peers.
+const KindPeers = "peers"
+
+// subject is what was compared, in the envelope's field for it.
+const subject = "router"
+
+// Result is what a run measured, in the envelope of result.json.
+type Result struct {
+	Schema   int    `json:"schema"`
+	Kind     string `json:"kind"`
+	Scenario string `json:"scenario"`
+	Seed     uint64 `json:"seed"`
+
+	// Partial is set when the run was stopped before its end.
+	Partial             bool     `json:"partial"`
+	Valid               bool     `json:"valid"`
+	InvalidReasons      []string `json:"invalid_reasons"`
+	Illustrative        bool     `json:"illustrative"`
+	IllustrativeReasons []string `json:"illustrative_reasons"`
+
+	// Blocks is how many were asked for; a cell says how many it has.
+	Blocks  int       `json:"blocks"`
+	WindowS float64   `json:"window_s"`
+	Missing []Missing `json:"missing"`
+	Cases   []Case    `json:"cases"`
+	Cells   []Cell    `json:"cells"`
+	Bars    []Bar     `json:"bars"`
+	// StealShare and OthersShare are the parts of the machine's time, over all
+	// windows, that went to its host's other guests and to processes that have
+	// nothing to do with the run.
+	StealShare  float64     `json:"steal_share"`
+	OthersShare float64     `json:"others_share"`
+	Environment Environment `json:"environment"`
+}
+
+// Environment says what the run ran on, and against which versions.
+type Environment struct {
+	result.Environment
+	// Versions of other people's programs, as they say themselves.
+	Versions map[string]string `json:"versions"`
+}
+
+// Cell is what was measured of one peer under one case.
+type Cell struct {
+	Case string `json:"case"`
+	Peer string `json:"peer"`
+	// Blocks is how many samples there are, Requests how many requests were
+	// answered in their windows.
+	Blocks   int   `json:"blocks"`
+	Requests int64 `json:"requests"`
+	// Failed came to a wrong end, which Errors counts; Unanswered had none when
+	// the driver stopped waiting.
+	Failed     int64            `json:"failed"`
+	Unanswered int64            `json:"unanswered"`
+	Errors     map[string]int64 `json:"errors,omitempty"`
+	// KeptUp is false if a paced load came back at less than the pace: the
+	// peer, or the machine with it, could do no more. Its latency says nothing
+	// then and is left out.
+	KeptUp bool `json:"kept_up"`
+	// RatePerS is requests answered a second.
+	RatePerS stats.Estimate `json:"rate_per_s"`
+	// CPUUs is the peer's processor time a request in µs; nil for direct.
+	CPUUs *stats.Estimate `json:"cpu_us,omitempty"`
+	// EchoCPUUs and DriverCPUUs are those of the service behind it and of the
+	// load before it, which a peer can make cheaper or dearer.
+	EchoCPUUs   float64 `json:"echo_cpu_us"`
+	DriverCPUUs float64 `json:"driver_cpu_us"`
+	// ToHAProxy and ToRelay are CPUUs as a multiple of theirs.
+	ToHAProxy *stats.Estimate `json:"to_haproxy,omitempty"`
+	ToRelay   *stats.Estimate `json:"to_relay,omitempty"`
+	// LatencyMs is intended to done of all blocks together; SendDelayP99Ms is
+	// the driver's own part in it.
+	LatencyMs      result.Latency `json:"latency_ms"`
+	SendDelayP99Ms float64        `json:"send_delay_p99_ms"`
+	// AddedMs is the peer's quantiles less those of direct, block by block.
+	AddedP50Ms *stats.Estimate `json:"added_p50_ms,omitempty"`
+	AddedP99Ms *stats.Estimate `json:"added_p99_ms,omitempty"`
+}
+
+// Bar is a thing that must hold, and whether it does.
+type Bar struct {
+	Case string `json:"case"`
+	// Says is the bar in words, Measured what was found, Limit what Measured
+	// must not exceed, Aim what it had better not.
+	Says     string          `json:"says"`
+	Measured *stats.Estimate `json:"measured,omitempty"`
+	Unit     string          `json:"unit"`
+	Limit    float64         `json:"limit"`
+	Aim      *float64        `json:"aim,omitempty"`
+	// Verdict is met, missed or undecided: the whole interval is on one side of
+	// the limit, or it is not. AimVerdict is the same of the aim. Without a
+	// measurement it is "not measured", and Why says why.
+	Verdict    string `json:"verdict"`
+	AimVerdict string `json:"aim_verdict,omitempty"`
+	Why        string `json:"why,omitempty"`
+}
