@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"breakbank/platform/router"
 )
 
 // Exit codes. A command exits with exitOK only when what was asked for
@@ -32,6 +34,9 @@ type cli struct {
 	Replay replayCommand `cmd:"" help:"Play a scenario under load, print what the customers felt, write a report."`
 	Report reportCommand `cmd:"" help:"Make report.html again from the results in a directory."`
 	Up     upCommand     `cmd:"" help:"Bring the platform up and stay; print addresses."`
+	Router routerCommand `cmd:"" help:"Run the router alone, in front of any gRPC services."`
+	Peers  peersCommand  `cmd:"" help:"Measure parts of breakbank next to what you would pick instead."`
+	Bench  benchCommand  `cmd:"" help:"Play a suite, and compare."`
 	Ctl    ctlCommand    `cmd:"" help:"Do by hand what a scenario does: get, deploy, rollback, scale, delete, restart, fallback, fault."`
 	Run    runCommand    `cmd:"" hidden:"" help:"Run roles of a topology in this process."`
 }
@@ -72,7 +77,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			kong.Name("breakbank"),
 			kong.Description("A replica bank, built to be broken: replays the outage of 27 October 2017 and measures what would have saved it."),
 			kong.Writers(stdout, stderr),
-			kong.Vars{"admin_address": defaultAdminAddress},
+			kong.Vars{"admin_address": defaultAdminAddress, "dataplanes": strings.Join(router.ProxyPlanes(), ", ")},
+			benchVars(),
 			kong.Exit(func(code int) { panic(exited{code}) }),
 			kong.BindTo(ctx, (*context.Context)(nil)),
 			kong.Bind(terminal{stdout, stderr}),

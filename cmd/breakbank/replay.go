@@ -33,10 +33,10 @@ const overhead = 12 * time.Second
 // replayCommand plays a scenario under load.
 type replayCommand struct {
 	Scenario string   `arg:"" optional:"" default:"monzo-2017" help:"Scenario: a name, or a YAML file."`
-	Arm      string   `default:"linkerd-2017" help:"What the routers are made of: a name, a YAML file, or 'all'."`
+	Arm      string   `default:"linkerd-2017" help:"What the routers are made of: a name, a YAML file, several with commas, 'all' for the four that tell the story, or 'every'."`
 	Rate     *float64 `help:"Journeys a second at full load. Default: the scenario's (500 for monzo-2017)."`
 	Pace     *float64 `help:"Seconds of the incident a second. Default: the scenario's (60)."`
-	Seed     uint64   `default:"1" help:"Seed of the load: same seed, same schedule."`
+	Seed     uint64   `default:"1" help:"Seed of the load and of the routers: same seed, same schedule, same draws."`
 	Fallback string   `help:"How stand-in is reached: none, routed or independent. Default: as the arm says."`
 	Without  []string `help:"Leave out a step or a mechanism of the scenario, such as pots or dark. May be repeated."`
 	Topology string   `default:"single" enum:"single" help:"How the platform is spread over processes: single."`
@@ -115,7 +115,7 @@ func (c *replayCommand) prepare() ([]turn, error) {
 		next := turn{arm: a, scenario: s, dir: filepath.Join(c.Out, id), ratePerS: rate, observer: &lateObserver{}}
 		next.run, err = replay.Prepare(replay.Options{
 			Scenario: s, Arm: a, Pace: pace, RatePerS: rate, Seed: c.Seed, Without: c.Without,
-			RunID: id, Dir: next.dir, Topology: c.Topology, Flags: os.Args[1:], Commit: commit(),
+			RunID: id, Dir: next.dir, Topology: c.Topology, Flags: os.Args[1:],
 			Observer: next.observer, Audit: audit.RunOnDisk, Report: writeReport,
 		})
 		if err != nil {
@@ -143,21 +143,6 @@ func positive(flag string, value *float64, otherwise float64) (float64, error) {
 	return *value, nil
 }
 
-// commit is the version control revision this program was built from, if the
-// build says so.
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return ""
-}
-
 // batch is the runs of one command.
 type batch struct {
 	command  *replayCommand
@@ -182,7 +167,8 @@ func (b *batch) play(ctx context.Context, number int, t turn) (res *result.Resul
 	defer view.Close()
 	t.observer.Observer = view
 	s, err := startSession(ctx, sessionOptions{
-		arm: t.arm, members: t.scenario.Members, durability: "fsync", logDir: filepath.Join(t.dir, "logs"),
+		arm: t.arm, members: t.scenario.Members, seed: b.command.Seed,
+		durability: "fsync", logDir: filepath.Join(t.dir, "logs"),
 		progress: func(text string) { view.Progress("starting: " + text) },
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"breakbank/platform/cluster"
+	"breakbank/platform/router/clientside"
 )
 
 // Settings of the process that runs the roles.
@@ -44,9 +45,7 @@ func (c *runCommand) Run(ctx context.Context, t terminal) error {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(roleProcsPerCore * runtime.NumCPU())
 	}
-	if err := cluster.BeNice(roleNiceness); err != nil {
-		return err
-	}
+	clientside.Register()
 
 	// The parent holds the other end of standard input: when that closes the
 	// parent is gone, however it went, and so must this process be.
@@ -61,6 +60,13 @@ func (c *runCommand) Run(ctx context.Context, t terminal) error {
 	platform, err := cluster.Start(ctx, topology, theBank(), func(progress string) {
 		_ = notices.Encode(cluster.Notice{Progress: progress})
 	})
+	if err == nil {
+		// Not before: while it comes up nothing is measured yet, and next to
+		// other work it would take several times as long.
+		if err = cluster.BeNice(roleNiceness); err != nil {
+			platform.Close()
+		}
+	}
 	if err == nil {
 		_ = notices.Encode(cluster.Notice{Admin: platform.AdminAddress()})
 		<-ctx.Done()

@@ -22,6 +22,7 @@ type session struct {
 type sessionOptions struct {
 	arm        *arm.Arm
 	members    int
+	seed       uint64
 	durability string
 	// logDir keeps the logs; it outlives the session.
 	logDir string
@@ -40,7 +41,7 @@ func startSession(ctx context.Context, o sessionOptions) (*session, error) {
 	t := cluster.Standard()
 	t.Services = serviceSpecs()
 	t.RegistryMembers = o.members
-	t.Router = o.arm.Router
+	t.Router, t.Seed = o.arm.Router, o.seed
 	t.EtcdClient = o.arm.EtcdClient
 	t.Fallback = o.arm.Fallback
 	t.FallbackOn = o.arm.FallbackFromStart()

@@ -52,6 +52,7 @@ type Conn struct {
 	decoder *hpack.Decoder
 	header  headerBlock
 	floods  floods
+	met     bool // the peer's settings have come
 
 	readAt atomic.Int64 // Unix nanoseconds of the last byte, for probes
 	active atomic.Int64 // streams open
@@ -63,20 +64,27 @@ type Conn struct {
 	peer    peerSettings
 
 	out        outBuffer
-	framesSent int    // HEADERS and DATA
-	flushing   bool   // somebody is writing, and will write all there is
-	queued     uint64 // bytes ever put into out
-	offered    uint64 // of them, those that may have gone out
+	framesSent int           // HEADERS and DATA
+	flushing   bool          // somebody is writing, and will write all there is
+	written    chan struct{} // closed when that is done, if somebody waits for it
+	queued     uint64        // bytes ever put into out
+	offered    uint64        // of them, those that may have gone out
 
 	encoder *hpack.Encoder
 	block   bytes.Buffer // of the encoder
 
 	sendWindow int64 // of the connection
+	// blocked are the streams that have something to send and a window for it,
+	// but wait for the connection's, or for the socket; the next in turn first.
 	blocked    []*Stream
+	waiters    int // streams that have something to send
+	waits      int // and how much
 	recvWindow int64
 	unreturned int64 // received, and no credit given back yet
 	held       int64 // received, and not consumed
-	resets     resetRing
+	// headersHeld is the size of the header lists that open streams came with.
+	headersHeld int
+	resets      resetRing
 
 	goingAway   bool   // no new streams: we said so (server) or were told so (client)
 	saidGoodbye bool   // the last GOAWAY is sent
@@ -171,7 +179,10 @@ func (c *Conn) usable() error {
 	switch {
 	case c.err != nil:
 		return ErrClosed
-	case c.goingAway, c.nextID > maxStreamID:
+	case c.goingAway:
+		return ErrDraining
+	case c.nextID > maxStreamID:
+		c.goingAway, c.closeIdle = true, true
 		return ErrDraining
 	case len(c.streams) >= int(c.peer.maxStreams):
 		return ErrTooManyStreams
@@ -217,7 +228,7 @@ var goodbyePing = [8]byte{'g', 'o', 'o', 'd', 'b', 'y', 'e'}
 func (c *Conn) goodbye() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.saidGoodbye || c.err != nil {
+	if !c.closeIdle || !c.server || c.saidGoodbye || c.err != nil {
 		return
 	}
 	c.goingAway, c.saidGoodbye, c.lastID = true, true, c.nextID
@@ -249,9 +260,14 @@ func (c *Conn) Abort(why error) {
 // fail notes the first reason for the end and closes the socket, which ends
 // the goroutine that reads. c.mu is held.
 func (c *Conn) fail(err error) {
+	c.over(err)
+	c.socket.close()
+}
+
+// over notes the first reason for the end. c.mu is held.
+func (c *Conn) over(err error) {
 	if c.err == nil {
 		c.err = err
-		c.socket.close()
 	}
 }
 
@@ -272,10 +288,23 @@ func (c *Conn) failWith(code http2.ErrCode, format string, args ...any) error {
 // the reading goroutine does.
 func (c *Conn) end(err error) {
 	var b Batch
-	c.flush(&b) // a GOAWAY with the reason, if the socket takes it
+	told := errors.As(err, new(*ProtocolError))
+	if told || c.server {
+		// A client that only found the connection over sends nothing more, so
+		// that requests which have not gone are known not to have.
+		c.flush(&b)
+	}
 	c.mu.Lock()
-	c.fail(err)
+	c.over(err)
+	if !told {
+		c.socket.close()
+	}
 	err = c.err
+	var written chan struct{}
+	if c.flushing {
+		written = make(chan struct{})
+		c.written = written
+	}
 	streams := c.streams
 	c.streams, c.blocked = nil, nil
 	c.active.Store(0)
@@ -297,4 +326,7 @@ func (c *Conn) end(err error) {
 	}
 	c.config.Handler.Closed(c, err)
 	b.Flush()
+	if told {
+		c.socket.linger(refusalTimeout, written)
+	}
 }

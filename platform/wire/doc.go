@@ -25,8 +25,10 @@
 // which the owner calls when the bytes have gone on to where they are going.
 // So who reads slowly slows only whoever writes to that same stream. The
 // window of the connection is refilled on receipt, for otherwise one slow
-// stream would hold up all the others, until the connection holds heldMax
-// bytes that nobody has consumed.
+// stream would hold up all the others. What memory that may cost is bounded
+// where the one is to blame who suffers by it: a client's window is not
+// refilled while heldMax of what it sent is not consumed, and of what a client
+// does not take no more than waitMax waits for it.
 //
 // # What a peer can do
 //

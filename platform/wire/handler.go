@@ -2,14 +2,15 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
 
 // Handler is told what comes in on a connection. Its methods are called one at
-// a time for one connection, from the goroutine that reads it, but for Sent,
-// which may come from another as well; no lock of this package is held. They
+// a time for one connection, from the goroutine that reads it, but for Sent and
+// Ended, which may come from others as well; no lock of this package is held. They
 // must not wait. What they send they note in the batch.
 type Handler interface {
 	// Headers brings a request's headers (a new stream), a response's headers,
@@ -75,36 +76,46 @@ func (e Ending) String() string {
 	return fmt.Sprintf("%v: %v", e.Kind, e.Code)
 }
 
-// batchSize is how many connections a batch holds before it flushes.
-const batchSize = 32
+// batchRoom is how many connections a batch holds without memory of its own,
+// and among how many it looks for one that it has already. One noted twice
+// costs next to nothing.
+const batchRoom = 32
 
 // Batch collects the connections that were written to, so that each is given
-// to its socket once. It belongs to one goroutine. The zero Batch is ready.
+// to its socket once. It belongs to one goroutine. The zero Batch is ready. It
+// holds no more than one read has frames.
 type Batch struct {
-	conns [batchSize]*Conn
-	n     int
+	room    [batchRoom]*Conn
+	conns   []*Conn
+	overrun []*Stream // ended because too much waited on them
 }
 
-// Flush gives to the sockets what was sent.
+// Flush gives to the sockets what was sent. It calls Handler.Sent and
+// Handler.Ended, and so must not be called under a lock that those take.
 func (b *Batch) Flush() {
-	for b.n > 0 {
-		b.n--
-		c := b.conns[b.n]
-		b.conns[b.n] = nil
+	for len(b.conns)+len(b.overrun) > 0 {
+		if n := len(b.overrun) - 1; n >= 0 {
+			s := b.overrun[n]
+			b.overrun = b.overrun[:n]
+			s.conn.config.Handler.Ended(b, s, Ending{Kind: Broken, Code: http2.ErrCodeEnhanceYourCalm})
+			continue
+		}
+		last := len(b.conns) - 1
+		c := b.conns[last]
+		b.conns[last] = nil
+		b.conns = b.conns[:last]
 		c.flush(b)
 	}
+	b.conns, b.overrun = nil, nil // so that what was needed for many is given back
 }
 
-// add notes a connection.
+// add notes a connection. It never flushes, for it is called under locks.
 func (b *Batch) add(c *Conn) {
-	for i := b.n - 1; i >= 0; i-- {
-		if b.conns[i] == c {
-			return
-		}
+	if slices.Contains(b.conns[max(0, len(b.conns)-batchRoom):], c) {
+		return
 	}
-	if b.n == batchSize {
-		b.Flush()
+	if b.conns == nil {
+		b.conns = b.room[:0]
 	}
-	b.conns[b.n] = c
-	b.n++
+	b.conns = append(b.conns, c)
 }

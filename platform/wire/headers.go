@@ -78,6 +78,8 @@ func (h *headerBlock) check(f hpack.HeaderField) string {
 			return "a pseudo-header behind others"
 		case h.pseudo&p != 0:
 			return "a pseudo-header twice"
+		case p == pseudoPath && f.Value == "":
+			return "an empty path"
 		}
 		h.pseudo |= p
 	} else {
@@ -180,20 +182,23 @@ func (c *Conn) strayHeaders() error {
 // request opens a stream for a client.
 func (c *Conn) request() error {
 	h := &c.header
-	c.floods.useful++
-	c.floods.opened++
+	size := min(h.size, MaxHeaderBytes) // no more is kept
 	c.mu.Lock()
 	c.nextID = h.id
 	switch {
-	case c.saidGoodbye, len(c.streams) >= c.config.MaxStreams:
+	case c.saidGoodbye, len(c.streams) >= c.config.MaxStreams, c.headersHeld+size > headersMax:
 		c.mu.Unlock()
 		return streamError(h.id, http2.ErrCodeRefusedStream)
 	case h.broken != "", h.pseudo&pseudoStatus != 0, h.pseudo&requestPseudo != requestPseudo:
 		c.mu.Unlock()
 		return streamError(h.id, http2.ErrCodeProtocol)
 	}
+	c.floods.useful++
+	c.floods.opened++
 	s := c.newStream(h.id)
 	s.opened = time.Unix(0, c.readAt.Load())
+	s.headers = size
+	c.headersHeld += size
 	s.remoteEnded = h.end
 	if h.size > MaxHeaderBytes {
 		s.sendHeaders(tooLarge, true)

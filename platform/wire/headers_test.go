@@ -115,7 +115,7 @@ func TestBrokenCompression(t *testing.T) {
 		{"an index without end", []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}},
 		{"a string beyond the block", []byte{0x40, 0x0a, 'a', 'b'}},
 		{"a table larger than allowed", []byte{0x3f, 0xe2, 0x1f}}, // 4097
-		{"a table resized after a field", []byte{0x82, 0x20}},
+		{"a table resized after a field", []byte{0x40, 1, 'a', 1, 'b', 0x20}},
 		{"wrong padding of Huffman's code", []byte{0x40, 0x81, 0x00, 0x01, 'x'}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,7 +12,8 @@ type input struct {
 	conn  *Conn
 	batch Batch
 	buf   []byte
-	r, w  int // what is in buf and not yet read: buf[r:w]
+	r, w  int   // what is in buf and not yet read: buf[r:w]
+	err   error // of the socket: nothing more comes
 }
 
 func newInput(c *Conn) *input { return &input{conn: c, buf: make([]byte, firstBuffer)} }
@@ -53,6 +54,7 @@ func (in *input) fill() error {
 	}
 	n, err := in.conn.socket.nc.Read(in.buf[in.w:])
 	if n == 0 {
+		in.err = err
 		return err
 	}
 	in.w += n

@@ -10,13 +10,23 @@ const (
 	// ConnWindow is how much a peer may send on all streams before the
 	// connection has returned any credit.
 	ConnWindow = 4 << 20
-	// heldMax bounds what was received on a connection and not yet consumed;
-	// beyond it no credit is returned. ConnWindow may still come on top.
+	// heldMax bounds what was received from a client and not yet consumed;
+	// beyond it no credit is returned. ConnWindow may still come on top. There
+	// is no such bound on what a server sends, for many clients' streams share
+	// its connection, and one that does not read would hold up the others.
 	heldMax = 8 << 20
+	// waitMax bounds instead what waits for one client, on all its streams:
+	// 128 full windows. Beyond it a stream that has more waiting than its
+	// share is reset, so that together they have no more than twice of it.
+	waitMax = 32 << 20
 
 	// MaxHeaderBytes bounds a header list as RFC 9113 counts it (names, values
 	// and 32 bytes each), and a header block as it is on the wire.
 	MaxHeaderBytes = 64 << 10
+	// headersMax bounds the header lists of a client's open streams together,
+	// counted in the same way: 1.6 KiB for each of DefaultMaxStreams, three
+	// times what gRPC's requests have.
+	headersMax = 32 << 20
 	// maxContinuations bounds the frames of a header block, for empty ones do
 	// not add to its size.
 	maxContinuations = 16
@@ -49,6 +59,10 @@ const (
 	// lingerTimeout is how long a connection that was ended in good order
 	// waits for the peer's end.
 	lingerTimeout = 2 * time.Second
+	// refusalTimeout is how long a connection that the peer's errors have ended
+	// stays open for the peer to read why (net/http's server waits as long
+	// after a GOAWAY).
+	refusalTimeout = 250 * time.Millisecond
 
 	// readBuffer is how much is read at once: a few of the largest frames.
 	readBuffer = 64 << 10
@@ -82,14 +96,15 @@ const (
 // reads is its only user.
 type floods struct {
 	began          time.Time
-	sentBefore     int // frames sent before the window
+	sentAtTurn     int // frames sent before the window
+	sentBefore     int // and before the last one: answers may take their time
 	idle, useful   int
 	opened, rapids int
 }
 
 func (f *floods) turn(now time.Time, sent int) {
 	if now.Sub(f.began) >= floodWindow {
-		*f = floods{began: now, sentBefore: sent}
+		*f = floods{began: now, sentAtTurn: sent, sentBefore: f.sentAtTurn}
 	}
 }
 

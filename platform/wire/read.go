@@ -44,6 +44,11 @@ func (c *Conn) readFrame() error {
 	if err != nil {
 		return err //nolint:wrapcheck // explain looks at it
 	}
+	if !c.met {
+		if err := c.meet(h); err != nil {
+			return err
+		}
+	}
 	if h.Type == http2.FrameData {
 		p, err := c.input.next(int(h.Length))
 		if err != nil {
@@ -53,9 +58,44 @@ func (c *Conn) readFrame() error {
 	}
 	f, err := c.framer.ReadFrameForHeader(h)
 	if err != nil {
-		return err //nolint:wrapcheck // explain looks at it
+		return c.misframed(h, err)
 	}
 	return c.frame(f)
+}
+
+// meet takes the first frame of a peer, which must be its settings (RFC 9113,
+// 3.4).
+func (c *Conn) meet(h http2.FrameHeader) error {
+	if h.Type != http2.FrameSettings || h.Flags.Has(http2.FlagSettingsAck) {
+		return c.failWith(http2.ErrCodeProtocol, "%v before the settings", h.Type)
+	}
+	c.met = true
+	if err := c.socket.nc.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("read the settings: %w", err)
+	}
+	return nil
+}
+
+// misframed looks at what the Framer takes for the error of a stream. Headers
+// that were not decoded leave the table of header compression behind (RFC 9113,
+// 4.3), and what was never opened cannot be reset (5.1).
+func (c *Conn) misframed(h http2.FrameHeader, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) && c.input.err == nil {
+		return c.failWith(http2.ErrCodeFrameSize, "%v that are too short", h.Type)
+	}
+	if !errors.As(err, new(http2.StreamError)) {
+		return err
+	}
+	if h.Type == http2.FrameHeaders {
+		return c.failWith(http2.ErrCodeProtocol, "headers that cannot be read: %v", err)
+	}
+	c.mu.Lock()
+	idle := c.isIdle(h.StreamID)
+	c.mu.Unlock()
+	if idle {
+		return c.failWith(http2.ErrCodeProtocol, "%v on stream %d, which was never opened", h.Type, h.StreamID)
+	}
+	return err
 }
 
 // readPreface reads what a client says first.
@@ -73,10 +113,7 @@ func (c *Conn) readPreface() error {
 	if !bytes.Equal(preface, []byte(http2.ClientPreface)) {
 		return c.failWith(http2.ErrCodeProtocol, "this is not HTTP/2")
 	}
-	if err := c.socket.nc.SetReadDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("read the preface: %w", err)
-	}
-	return nil
+	return nil // the time for it includes the settings
 }
 
 // explain turns an error of the Framer into the end of the connection that RFC
@@ -116,10 +153,23 @@ func (c *Conn) refuseStream(e http2.StreamError) error {
 		c.input.batch.add(c)
 		return nil
 	}
+	early := c.server && !s.answered
 	s.reset(e.Code)
 	c.mu.Unlock()
 	c.input.batch.add(c)
 	c.config.Handler.Ended(&c.input.batch, s, Ending{Kind: Broken, Code: e.Code, Err: e})
+	return c.takenBack(s, early)
+}
+
+// takenBack counts a stream that a client has reset, or made this side reset
+// (CVE-2025-8671), early: before it had an answer.
+func (c *Conn) takenBack(s *Stream, early bool) error {
+	if !early {
+		return nil
+	}
+	if now := time.Now(); c.floods.tooRapid(now, c.sent(), now.Sub(s.opened)) {
+		return c.failWith(http2.ErrCodeEnhanceYourCalm, "too many streams opened and reset at once")
+	}
 	return nil
 }
 
@@ -178,13 +228,6 @@ func (c *Conn) data(h http2.FrameHeader, p []byte) error {
 			return c.failWith(http2.ErrCodeProtocol, "more padding than data")
 		}
 	}
-	if len(p) == 0 && !end {
-		if err := c.wasted(); err != nil {
-			return err
-		}
-	} else {
-		c.floods.useful++
-	}
 	c.mu.Lock()
 	if size > c.recvWindow {
 		c.mu.Unlock()
@@ -215,6 +258,11 @@ func (c *Conn) data(h http2.FrameHeader, p []byte) error {
 	c.returnCredit()
 	c.mu.Unlock()
 	c.input.batch.add(c)
+	if len(p) > 0 || end {
+		c.floods.useful++
+	} else if err := c.wasted(); err != nil {
+		return err
+	}
 	c.config.Handler.Data(&c.input.batch, s, p, end)
 	if end {
 		c.retire(s)
@@ -278,24 +326,19 @@ func (c *Conn) rstStream(f *http2.RSTStreamFrame) error {
 		why.Kind = Unprocessed
 	}
 	c.config.Handler.Ended(&c.input.batch, s, why)
-	if early {
-		if now := time.Now(); c.floods.tooRapid(now, c.sent(), now.Sub(s.opened)) {
-			return c.failWith(http2.ErrCodeEnhanceYourCalm, "too many streams opened and reset at once")
-		}
-	}
-	return nil
+	return c.takenBack(s, early)
 }
 
 func (c *Conn) ping(f *http2.PingFrame) error {
+	if err := c.wasted(); err != nil {
+		return err
+	}
 	if f.IsAck() {
 		if f.Data == goodbyePing {
 			c.goodbye()
 			c.input.batch.add(c)
 		}
 		return nil
-	}
-	if err := c.wasted(); err != nil {
-		return err
 	}
 	c.mu.Lock()
 	c.put(func() error { return c.framer.WritePing(true, f.Data) })
@@ -338,6 +381,7 @@ func (c *Conn) retire(s *Stream) {
 	}
 	s.finish()
 	c.mu.Unlock()
+	c.input.batch.add(c)
 }
 
 func streamError(id uint32, code http2.ErrCode) error {

@@ -14,7 +14,7 @@ import (
 
 // patience bounds every wait of these tests for something that takes
 // microseconds on an idle machine.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 var (
 	answerHeaders  = []hpack.HeaderField{{Name: ":status", Value: "200"}, {Name: "content-type", Value: "application/grpc"}}

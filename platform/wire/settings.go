@@ -39,10 +39,7 @@ func (c *Conn) greet() {
 
 // settings takes the peer's limits and acknowledges them.
 func (c *Conn) settings(f *http2.SettingsFrame) error {
-	if f.IsAck() {
-		return nil
-	}
-	if err := c.wasted(); err != nil {
+	if err := c.wasted(); err != nil || f.IsAck() {
 		return err
 	}
 	var sent []passed
@@ -56,6 +53,10 @@ func (c *Conn) settings(f *http2.SettingsFrame) error {
 			return err //nolint:wrapcheck // the connection error that RFC 9113 names
 		}
 		switch s.ID {
+		case http2.SettingEnablePush:
+			if !c.server && s.Val != 0 { // RFC 9113, 6.5.2
+				return http2.ConnectionError(http2.ErrCodeProtocol)
+			}
 		case http2.SettingInitialWindowSize:
 			return c.resizeWindows(int64(s.Val))
 		case http2.SettingMaxFrameSize:
@@ -90,6 +91,7 @@ func (c *Conn) resizeWindows(size int64) error {
 		if s.sendWindow += change; s.sendWindow > maxWindow {
 			return http2.ConnectionError(http2.ErrCodeFlowControl)
 		}
+		s.enqueue()
 	}
 	return nil
 }

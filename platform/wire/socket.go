@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -58,6 +59,9 @@ func (s *socket) write(p []byte) (n int, err error) {
 		m, err = s.nc.Write(p[n:min(len(p), n+readBuffer)])
 		n += m
 	}
+	if err == nil {
+		err = s.nc.SetWriteDeadline(time.Time{}) // one that has passed fails tryWrite
+	}
 	return n, err
 }
 
@@ -66,6 +70,27 @@ func (s *socket) close() {
 	if !s.closed.Swap(true) {
 		_ = s.nc.Close() // there is nobody to tell
 	}
+}
+
+// linger takes what comes until the peer has ended too, d at most, and closes.
+// The kernel resets a connection that is closed with anything unread, and the
+// peer might not get to read what was written last. If that is still being
+// written, written is closed when it is done.
+func (s *socket) linger(d time.Duration, written <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	_ = s.nc.SetReadDeadline(time.Now().Add(d))
+	if tcp, ok := s.nc.(*net.TCPConn); ok && written == nil {
+		_ = tcp.CloseWrite()
+	}
+	_, _ = io.Copy(io.Discard, s.nc) // it ends by the deadline
+	if written != nil {
+		select {
+		case <-written:
+		case <-timer.C:
+		}
+	}
+	s.close()
 }
 
 // closeAfter says goodbye to the peer and gives it some time to do the same.

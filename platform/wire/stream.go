@@ -30,6 +30,8 @@ type Stream struct {
 	held       int64 // received, and not consumed
 	headersEnd uint64
 	waiting    *waiting // what the windows do not let through; nil: nothing
+	queued     bool     // in conn.blocked
+	headers    int      // server: the size of the request's header list
 
 	answered    bool // response headers have gone (server) or come (client)
 	localEnded  bool
@@ -104,7 +106,9 @@ func (s *Stream) sendHeaders(fields []hpack.HeaderField, end bool) {
 
 // SendData sends a part of the stream. It returns how much of it has gone to
 // the connection, or to nowhere, because the stream is over; the rest is kept
-// until the peer takes more, and reported with Handler.Sent.
+// until the peer takes more, and reported with Handler.Sent. A
+// server's stream on which too much waits already ends, and Handler.Ended says
+// so at the next Flush.
 func (s *Stream) SendData(b *Batch, p []byte, end bool) int {
 	c := s.conn
 	c.mu.Lock()
@@ -119,12 +123,13 @@ func (s *Stream) SendData(b *Batch, p []byte, end bool) int {
 			b.add(c)
 			return sent
 		}
-		s.waiting = &waiting{}
-		c.blocked = append(c.blocked, s)
 	}
-	s.waiting.data = append(s.waiting.data, p[sent:]...)
-	s.waiting.end = s.waiting.end || end
 	b.add(c)
+	if !s.wait(p[sent:], end) {
+		s.reset(http2.ErrCodeEnhanceYourCalm)
+		b.overrun = append(b.overrun, s)
+		return len(p)
+	}
 	return sent
 }
 
@@ -132,6 +137,7 @@ func (s *Stream) SendData(b *Batch, p []byte, end bool) int {
 func (s *Stream) Reset(b *Batch, code http2.ErrCode) {
 	s.conn.mu.Lock()
 	s.reset(code)
+	s.conn.framesSent++ // what the peer had sent on it already is no flood
 	s.conn.mu.Unlock()
 	b.add(s.conn)
 }
@@ -147,7 +153,8 @@ func (s *Stream) reset(code http2.ErrCode) {
 	c.finishIdle()
 }
 
-// Consume gives the peer credit for n bytes more.
+// Consume gives the peer credit for n bytes more, or for all that was received
+// if that is less.
 func (s *Stream) Consume(b *Batch, n int) {
 	c := s.conn
 	c.mu.Lock()
@@ -185,11 +192,28 @@ func (s *Stream) ended(end bool) {
 // held.
 func (s *Stream) finish() {
 	if s.localEnded && s.remoteEnded && !s.gone {
-		s.gone = true
-		delete(s.conn.streams, s.id)
-		s.conn.active.Add(-1)
+		s.leave()
+		if s.conn.server {
+			s.release() // a request that was answered needs no more of itself
+		}
 		s.conn.finishIdle()
 	}
+}
+
+// leave takes a stream out of the table. c.mu is held.
+func (s *Stream) leave() {
+	s.gone = true
+	s.conn.headersHeld -= s.headers
+	delete(s.conn.streams, s.id)
+	s.conn.active.Add(-1)
+}
+
+// release gives up what was received on a stream and not consumed: nobody
+// will. c.mu is held.
+func (s *Stream) release() {
+	s.conn.held -= s.held
+	s.held = 0
+	s.conn.returnCredit()
 }
 
 // drop ends a stream at once, with all that is kept of it. c.mu is held.
@@ -197,11 +221,11 @@ func (s *Stream) drop() {
 	if s.gone {
 		return
 	}
-	s.gone, s.localEnded, s.remoteEnded, s.waiting = true, true, true, nil
-	s.conn.held -= s.held
-	s.held = 0
-	delete(s.conn.streams, s.id)
-	s.conn.active.Add(-1)
+	s.localEnded, s.remoteEnded = true, true
+	s.stopWaiting()
+	s.dequeue()
+	s.leave()
+	s.release()
 }
 
 // ringSize is how many resets a connection remembers: the peer may have sent

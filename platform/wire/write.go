@@ -119,6 +119,9 @@ func (c *Conn) writeRest(p *[]byte, written int) {
 		if done {
 			c.flushing = false
 			c.goodbyeIfShut()
+			if c.written != nil {
+				close(c.written)
+			}
 		} else {
 			p, written = c.out.take(), 0
 			c.offered += uint64(len(*p))
