@@ -5,7 +5,7 @@ TOOL  := $(GO) tool -modfile=tools/go.mod
 PKGS  ?= ./...
 # Packages without goroutines of their own, whose tests take a minute and more
 # under the race detector.
-SERIAL := bench/audit$$
+SERIAL := bench/audit$$|bench/sim$$|platform/router/balance$$
 # What the protocols must stay compatible with.
 BASE  ?= HEAD
 
@@ -26,6 +26,26 @@ test: ## run all tests (needs only Go)
 .PHONY: race
 race: ## run the tests of all that has goroutines under the race detector, but for the long replays
 	$(GO) test -race -short $$($(GO) list $(PKGS) | grep -v -E '$(SERIAL)')
+
+# How long each target is fuzzed, and where they are: package and function.
+FUZZTIME ?= 1m
+FUZZ     := platform/wire:FuzzServer platform/wire:FuzzClient \
+	platform/router:FuzzRequestHeaders platform/router:FuzzTrailers platform/router:FuzzMessage \
+	platform/router:FuzzTimeout platform/router:FuzzFormatTimeout
+
+.PHONY: fuzz
+fuzz: ## fuzz frames and header rewriting, FUZZTIME (1m) each; the first time it compiles for minutes
+	@for target in $(FUZZ); do \
+		$(GO) test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; \
+	done
+
+# How long the tests of scale hold.
+SOAKTIME ?= 1m
+
+.PHONY: soak
+soak: ## the router at scale, full size: many streams, slow reader, hostile peers, SOAKTIME (1m) each
+	BREAKBANK_SOAK=$(SOAKTIME) $(GO) test ./platform/router -count=1 -v -timeout 30m \
+		-run '^(TestManyStreamsHeld|TestSlowReader|TestHostilePeers)$$'
 
 .PHONY: generate
 generate: ## regenerate protobuf and GraphQL code

@@ -111,11 +111,12 @@ func TestHarmIsDoneAndAvoided(t *testing.T) {
 		}
 	})
 	t.Run("zone-loss", func(t *testing.T) {
-		// For a second nobody knows; then each router tries the lost now and
-		// again: a third of all for a second, at least.
+		// For a second nobody knows; then each router tries the lost again after
+		// 1 s and after 2 more, each time for a second: of the 5 s until they
+		// are removed, 2 and a bit, in a window of 10.
 		random, equal := measured(t, seen(), zoneLoss, "random")
-		if got := random.share(random.Failed); got < equal/10 {
-			t.Errorf("random: %.1f %% failed", 100*got)
+		if got := random.share(random.Failed); got < 0.2*equal || got > 0.35*equal {
+			t.Errorf("random: %.1f %% failed, of %.1f %% that are lost", 100*got, 100*equal)
 		}
 		oracle, _ := measured(t, seen(), zoneLoss, Oracle)
 		if oracle.Failed > random.Failed/10 {
@@ -163,6 +164,25 @@ func TestHarmIsDoneAndAvoided(t *testing.T) {
 			t.Errorf("least-request: newcomers get %.2f of an equal share while they are cold", share)
 		}
 	})
+}
+
+// A probe is told what a request may expect that finds so many others.
+func TestLatencyByLoad(t *testing.T) {
+	var m meter
+	const now = 10 * time.Second
+	if got := m.latency(now, 3); got != 0 {
+		t.Errorf("an instance that has answered nobody expects %v", got)
+	}
+	m.note(now, 0, 100*time.Millisecond, 0, false)
+	m.note(now, 0, 500*time.Millisecond, 4, false)
+	for found, want := range map[int]time.Duration{0: 100, 1: 100, 2: 100, 3: 500, 4: 500, 9: 500, 1000: 500} {
+		if got := m.latency(now, found); got != want*time.Millisecond {
+			t.Errorf("beside %d others it expects %v, want %d ms", found, got, want)
+		}
+	}
+	if got := m.latency(now+latencyKept, 0); got != 0 {
+		t.Errorf("of long ago it still expects %v", got)
+	}
 }
 
 func TestQuantilesOfAHistogram(t *testing.T) {

@@ -83,8 +83,8 @@ func (m Model) Check() error {
 	if m.Patience <= m.ServiceMean || m.Patience > patienceMax {
 		errs = append(errs, fmt.Errorf("patience %v: it must be more than the service time, and at most %v", m.Patience, patienceMax))
 	}
-	if most := RequestsMax / length.Seconds(); !(m.RatePerS > 0 && m.RatePerS <= most) {
-		errs = append(errs, fmt.Errorf("rate %g: it must be more than 0 and at most %g a second", m.RatePerS, most))
+	if most := math.Floor(RequestsMax / length.Seconds()); len(errs) == 0 && !(m.RatePerS > 0 && m.RatePerS <= most) {
+		errs = append(errs, fmt.Errorf("rate %g: it must be more than 0 and at most %.0f a second", m.RatePerS, most))
 	}
 	return errors.Join(errs...)
 }

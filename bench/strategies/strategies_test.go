@@ -59,6 +59,9 @@ func play(t *testing.T, o Options) *Result {
 
 func TestTheWholeMatrixIsPlayed(t *testing.T) {
 	o := quick(t, nil, nil)
+	if testing.Short() {
+		o.Runs = 1
+	}
 	last := 0
 	o.Progress = func(done, all int) {
 		if done != last+1 || all != len(balance.Strategies)*len(sim.Scenarios)*o.Runs {

@@ -34,7 +34,7 @@ type benchStrategiesCommand struct {
 	Strategy  []string `placeholder:"X,Y" help:"Only these, beside the oracle: ${strategies}."`
 	Endpoints int      `default:"${bench_endpoints}" help:"Instances of the service."`
 	Routers   int      `default:"${bench_routers}" help:"Callers, each with a strategy of its own."`
-	Rate      *float64 `help:"Requests a second, of the whole service. Default: ${bench_used} %% of what it can serve."`
+	Rate      *float64 `help:"Requests a second, of the whole service. Default: ${bench_used} % of what it can serve."`
 	Workers   int      `default:"${bench_workers}" help:"Requests that an instance serves at once."`
 	Queue     string   `default:"${bench_queue}" help:"How an instance serves them: ${sim_queues}."`
 	Service   string   `default:"${bench_service}" help:"How service times vary: ${sim_services}."`

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -20,6 +21,7 @@ import (
 	"breakbank/platform/router"
 	"breakbank/platform/router/discovery"
 	"breakbank/platform/router/feed"
+	"breakbank/platform/router/governor"
 	"breakbank/platform/router/handover"
 )
 
@@ -101,6 +103,11 @@ func (c *routerCommand) Run(ctx context.Context, t terminal) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(roleGCPercent)
 	}
+	governed, stop := context.WithCancel(ctx)
+	var governing sync.WaitGroup
+	governing.Go(func() { governor.Run(governed) })
+	defer governing.Wait()
+	defer stop()
 	return p.run(ctx)
 }
 

@@ -47,6 +47,7 @@ func TestWhichPodsAreEndpoints(t *testing.T) {
 		testPod("other", "payments", "127.0.0.1:1006", true),
 		ending, failed,
 	}
+	pods[0].Spec.NodeName = "a2" // routers find out the zone by it
 	service := testService("ledger")
 	var named []string
 	for _, subset := range Endpoints(service, pods).Subsets {
@@ -58,6 +59,9 @@ func TestWhichPodsAreEndpoints(t *testing.T) {
 	}
 	if want := []string{"serving@127.0.0.1", "also@127.0.0.1"}; !slices.Equal(named, want) {
 		t.Errorf("endpoints %v, want %v", named, want)
+	}
+	if node := Endpoints(service, pods).Subsets[0].Addresses[0].NodeName; node == nil || *node != "a2" {
+		t.Errorf("the instance is on node %v, want a2", node)
 	}
 	if slices := Slices(service, pods); len(slices) != 2 || *slices[1].Ports[0].Port != 1002 {
 		t.Errorf("slices %+v, want one for each of two pods", slices)

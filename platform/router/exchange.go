@@ -2,7 +2,7 @@ package router
 
 import (
 	"context"
-	"math"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +35,8 @@ type exchange struct {
 	plane   *frames
 	down    *wire.Stream
 	timeout time.Duration // the caller's, from began; zero: none
+	// anonymous: the caller has named no authority.
+	anonymous bool
 
 	mu     sync.Mutex
 	state  exchangeState
@@ -42,6 +44,9 @@ type exchange struct {
 	cancel context.CancelFunc  // of the wait
 	leg    leg                 // the attempt under way
 	hedge  hedge
+
+	// spared: an instance that said goodbye was given another try.
+	spared bool
 
 	// What another attempt would have to send: everything so far, unless it
 	// became too much.
@@ -70,7 +75,7 @@ type leg struct {
 
 func newExchange(f *frames, s *wire.Stream, fields []hpack.HeaderField, end bool) *exchange {
 	f.router.requests.Add(1)
-	x := &exchange{plane: f, down: s, fields: slices.Clone(fields), askEnded: end}
+	x := &exchange{plane: f, down: s, fields: slices.Clone(fields), askEnded: end, kept: kept{all: &f.kept}}
 	x.router, x.began, x.level = f.router, time.Now(), overload.Critical
 	s.User = x
 	return x
@@ -114,13 +119,19 @@ func (x *exchange) attempt(b *wire.Batch, now time.Time) {
 	case noTime:
 		x.giveBack(e)
 		x.refuse(b, x.turnedAway(overload.ReasonDeadline))
+	case tooLarge:
+		x.giveBack(e)
+		x.refuse(b, errTooLarge)
 	}
 }
+
+// errTooLarge is the error of a request whose headers no instance would take.
+var errTooLarge = status.Error(codes.ResourceExhausted, "the headers are larger than the instance takes: not sent")
 
 // giveBack ends an attempt that was not made after all.
 func (x *exchange) giveBack(e *endpoint) {
 	now := time.Now()
-	x.ended(e, outcome{fate: abandoned, began: now, now: now})
+	x.ended(e, outcome{fate: abandoned, began: x.began, now: now, spared: true})
 }
 
 // sending is how an attempt to send went.
@@ -129,7 +140,8 @@ type sendResult int
 const (
 	sent sendResult = iota
 	noConnection
-	noTime // too little is left of the caller's
+	noTime   // too little is left of the caller's
+	tooLarge // its headers are larger than the instance takes
 )
 
 // send opens a stream to an endpoint and sends what there is of the request.
@@ -154,7 +166,11 @@ func (x *exchange) open(b *wire.Batch, e *endpoint, now time.Time) (leg, sendRes
 		return leg{}, noTime
 	}
 	s, err := e.channel.(*pool).open(b, x, fields, x.askEnded && x.kept.bytes == 0)
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, wire.ErrHeadersTooLarge):
+		return leg{}, tooLarge
+	default:
 		return leg{}, noConnection
 	}
 	return leg{stream: s, at: e, sentAt: now}, sent
@@ -173,7 +189,7 @@ func (x *exchange) fromCaller(b *wire.Batch, p []byte, end bool) {
 		x.kept.add(p)
 		return
 	case sending:
-		x.keep(p)
+		x.keep(b, p)
 	case answering:
 	}
 	x.down.Consume(b, x.leg.stream.SendData(b, p, end))
@@ -181,13 +197,16 @@ func (x *exchange) fromCaller(b *wire.Batch, p []byte, end bool) {
 }
 
 // keep keeps a part of the request for another attempt.
-func (x *exchange) keep(p []byte) {
+func (x *exchange) keep(b *wire.Batch, p []byte) {
 	if x.lossy {
 		return
 	}
-	if x.kept.bytes+len(p) > replayBytes {
+	if !x.kept.hasRoom(len(p)) {
 		x.lossy = true
 		x.kept.free()
+		// A second attempt gets what the first has taken, however much it takes
+		// itself; that has a bound too.
+		x.hedge.drop(b, x, time.Now())
 		return
 	}
 	x.kept.add(p)
@@ -208,9 +227,14 @@ func (x *exchange) passedToCaller(b *wire.Batch, n int) {
 	up := x.leg.stream
 	x.mu.Unlock()
 	if up != nil {
-		up.Consume(b, n) // it counts for the connection even when the stream is over
+		up.ConsumeInto(b, n, x.down) // it counts for the connection even when the stream is over
 	}
 }
+
+// deadlineSlack is how much sooner than the router a caller may find its time
+// to be over: it began to count before the request arrived. A tenth is what
+// gRPC's C core may add to a timeout when it rounds it for the wire.
+const deadlineSlack = 2 * time.Millisecond
 
 // callerGone: the caller has cancelled, or its connection has ended.
 func (x *exchange) callerGone(b *wire.Batch) {
@@ -218,11 +242,6 @@ func (x *exchange) callerGone(b *wire.Batch) {
 	defer x.mu.Unlock()
 	switch x.state {
 	case over:
-		// What of the answer still waited for the caller counts for the
-		// instance's connection until somebody has consumed it.
-		if x.leg.stream != nil {
-			x.leg.stream.Consume(b, math.MaxInt)
-		}
 		return
 	case waiting: // the goroutine sees to the rest
 		x.state = over
@@ -231,7 +250,7 @@ func (x *exchange) callerGone(b *wire.Batch) {
 	case sending, answering:
 	}
 	now := time.Now()
-	inTime := x.timeout == 0 || now.Sub(x.began) < x.timeout
+	inTime := x.timeout == 0 || now.Sub(x.began) < x.timeout-max(x.timeout/10, deadlineSlack)
 	x.hedge.drop(b, x, now)
 	x.leg.stream.Reset(b, http2.ErrCodeCancel)
 	// A frozen instance shows itself only by never answering.

@@ -35,9 +35,10 @@ func (x *exchange) headersFromInstance(b *wire.Batch, s *wire.Stream, fields []h
 	o := outcome{fate: answered, began: x.leg.sentAt, now: now, failed: failedStatus(t.code)}
 	if t.refused {
 		o.fate, o.failed = misdelivered, true
-		if x.withdrawn(s, o) {
-			return
-		}
+	}
+	// One that fails leaves the request to the other, if there are two.
+	if o.failed && x.state == sending && x.withdrawn(b, s, o) {
+		return
 	}
 	if !x.won(b, s, now) {
 		return
@@ -78,6 +79,11 @@ func (x *exchange) pass(b *wire.Batch, now time.Time, fields []hpack.HeaderField
 func (x *exchange) another(b *wire.Batch, f fate, err error, fields []hpack.HeaderField) {
 	e := x.leg.at
 	if x.state == sending && !x.lossy && x.mayGoOn(e, f, true) {
+		if f == neverSent && !x.spared {
+			// It took no more on that connection; on a new one it may.
+			x.spared = true
+			x.tried = x.tried[:len(x.tried)-1]
+		}
 		x.leg = leg{}
 		x.attempt(b, time.Now())
 		return
@@ -103,9 +109,7 @@ func (x *exchange) dataFromInstance(b *wire.Batch, s *wire.Stream, p []byte, end
 		return
 	}
 	x.answer.add(p)
-	if n := x.down.SendData(b, p, end); n > 0 {
-		s.Consume(b, n)
-	}
+	s.ConsumeInto(b, x.down.SendData(b, p, end), x.down)
 	if end { // an answer without trailers: not gRPC's, but passed on
 		now := time.Now()
 		x.ended(x.leg.at, outcome{fate: answered, began: x.leg.sentAt, now: now})
@@ -124,10 +128,10 @@ func (x *exchange) attemptBroke(b *wire.Batch, s *wire.Stream, why wire.Ending) 
 	// That an instance refuses streams, or says goodbye, says nothing against
 	// it.
 	o := outcome{fate: lost, began: x.leg.sentAt, now: time.Now(), failed: true}
-	if why.Kind == wire.Unprocessed {
-		o.fate, o.failed = neverSent, false
+	if why.Kind == wire.Unprocessed && x.state == sending {
+		o.fate, o.failed, o.spared = neverSent, false, true
 	}
-	if x.withdrawn(s, o) {
+	if x.withdrawn(b, s, o) {
 		return
 	}
 	x.hedge.disarm(x)

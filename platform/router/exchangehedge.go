@@ -1,6 +1,7 @@
 package router
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -90,6 +91,7 @@ func (h *hedge) drop(b *wire.Batch, x *exchange, now time.Time) {
 	}
 	h.leg.stream.Reset(b, http2.ErrCodeCancel)
 	x.ended(h.leg.at, outcome{fate: abandoned, began: h.leg.sentAt, now: now})
+	x.sentOnce = true // it may have been executed, whatever the other one says
 	h.leg = leg{}
 }
 
@@ -108,24 +110,32 @@ func (x *exchange) won(b *wire.Batch, s *wire.Stream, now time.Time) bool {
 		x.service.mu.Unlock()
 	}
 	if s == x.hedge.leg.stream {
-		x.leg, x.hedge.leg = x.hedge.leg, x.leg
+		x.swap(b)
 	}
 	x.hedge.drop(b, x, now)
 	return true
 }
 
+// swap makes the second attempt the first, by which the caller's credit goes
+// from now on. What the former first still had waiting is given back at once:
+// the other one has it already.
+func (x *exchange) swap(b *wire.Batch) {
+	x.leg, x.hedge.leg = x.hedge.leg, x.leg
+	x.down.Consume(b, math.MaxInt)
+}
+
 // withdrawn takes an attempt that came to nothing out of the request, if there
 // is another under way. It reports whether there is.
-func (x *exchange) withdrawn(s *wire.Stream, o outcome) bool {
+func (x *exchange) withdrawn(b *wire.Batch, s *wire.Stream, o outcome) bool {
 	if x.hedge.leg.stream == nil {
 		return false
 	}
 	if s == x.leg.stream {
-		x.leg, x.hedge.leg = x.hedge.leg, x.leg
+		x.swap(b)
 	}
 	o.began = x.hedge.leg.sentAt
 	x.ended(x.hedge.leg.at, o)
-	if o.fate == lost {
+	if o.fate.executed() {
 		x.sentOnce = true
 	}
 	x.hedge.leg = leg{}

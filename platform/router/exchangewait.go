@@ -92,8 +92,11 @@ func (x *exchange) findAndSend(ctx context.Context, b *wire.Batch, e *endpoint) 
 			return nil
 		}
 		if !x.mayTryNext(ctx, e, began, err) {
-			if errors.Is(err, errNoTime) {
+			switch {
+			case errors.Is(err, errNoTime):
 				return x.turnedAway(overload.ReasonDeadline)
+			case errors.Is(err, errTooLarge):
+				return errTooLarge
 			}
 			return x.unavailable(ctx, err.Error())
 		}
@@ -120,6 +123,8 @@ func (x *exchange) connectAndSend(ctx context.Context, b *wire.Batch, e *endpoin
 			return nil
 		case noTime:
 			return errNoTime
+		case tooLarge:
+			return errTooLarge
 		case noConnection:
 		}
 		b.Flush()
@@ -136,8 +141,11 @@ func (x *exchange) connectAndSend(ctx context.Context, b *wire.Batch, e *endpoin
 // mayTryNext tells of an attempt that found no connection, and says whether
 // another endpoint may be tried.
 func (x *exchange) mayTryNext(ctx context.Context, e *endpoint, began time.Time, why error) bool {
-	outOfTime := ctx.Err() != nil || errors.Is(why, errNoTime)
+	f, over := neverSent, ctx.Err() != nil || errors.Is(why, errNoTime)
+	if errors.Is(why, errTooLarge) {
+		f = unsendable
+	}
 	full := errors.Is(why, wire.ErrTooManyStreams)
-	x.ended(e, outcome{fate: neverSent, began: began, now: time.Now(), failed: !outOfTime && !full})
-	return x.mayGoOn(e, neverSent, !outOfTime)
+	x.ended(e, outcome{fate: f, began: began, now: time.Now(), failed: f == neverSent && !over && !full})
+	return x.mayGoOn(e, f, !over)
 }

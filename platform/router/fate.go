@@ -46,6 +46,8 @@ type outcome struct {
 	began, now time.Time
 	// failed: it counts against the endpoint.
 	failed bool
+	// spared: it was not sent, but that says nothing against the endpoint.
+	spared bool
 	// load is what the instance said of itself, nil if nothing.
 	load *balance.Load
 }

@@ -53,6 +53,7 @@ func (x *exchange) readHeaders() error {
 		}
 	}
 	x.ask.Zone = x.router.options.Zone
+	x.anonymous = x.name == ""
 	if method != "POST" || !strings.HasPrefix(contentType, "application/grpc") {
 		return status.Errorf(codes.Internal, "this is a gRPC router: a %s of content type %q is no gRPC request", method, contentType)
 	}
@@ -63,6 +64,9 @@ func (x *exchange) readHeaders() error {
 // which it knows that it was meant, and the time that is left. inTime is false
 // when there is none left.
 func (x *exchange) requestHeaders(to []hpack.HeaderField, e *endpoint, now time.Time) (fields []hpack.HeaderField, inTime bool) {
+	if x.anonymous {
+		to = append(to, hpack.HeaderField{Name: ":authority", Value: x.name})
+	}
 	for _, f := range x.fields {
 		switch f.Name {
 		case rpc.InstanceWantMetadata, rpc.LoadWantMetadata:

@@ -2,7 +2,9 @@ package router
 
 import (
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,10 +20,13 @@ const (
 	// acceptPause keeps a socket that fails (too many open files) from
 	// spinning.
 	acceptPause = 10 * time.Millisecond
-	// userTimeout is how long bytes may stay unacknowledged before a
-	// connection is given up. It is what grpc-go's keepalive timeout sets it
-	// to.
-	userTimeout = 5 * time.Second
+	// callerTimeout and instanceTimeout are how long bytes may stay
+	// unacknowledged before a connection is given up. On Linux a peer whose
+	// window is closed counts as well, and a caller may pause its reading; an
+	// instance that does is not well (grpc-go's keepalive timeout, on which a
+	// raw-codec router relies, is as long).
+	callerTimeout   = 30 * time.Second
+	instanceTimeout = 5 * time.Second
 )
 
 // frames is the data plane that forwards HTTP/2 frames. Each request is an
@@ -30,15 +35,21 @@ const (
 // is passed on by the goroutine that read it, and only a request that must
 // wait, for a table or for a connection, gets one of its own meanwhile.
 type frames struct {
-	router   *Router
-	callers  callers
-	waiting  sync.WaitGroup // goroutines of requests that wait
-	waiters  atomic.Int64
-	dialling sync.WaitGroup
+	router    *Router
+	callers   callers
+	waiting   sync.WaitGroup // goroutines of requests that wait
+	waiters   atomic.Int64
+	kept      atomic.Int64 // bytes of requests, for other attempts
+	dialling  sync.WaitGroup
+	instances instances
 }
 
 func newFrames(r *Router) dataPlane {
-	return &frames{router: r, callers: callers{open: map[*wire.Conn]struct{}{}, none: make(chan struct{})}}
+	return &frames{
+		router:    r,
+		callers:   callers{open: map[*wire.Conn]struct{}{}, none: make(chan struct{})},
+		instances: instances{open: map[*wire.Conn]struct{}{}},
+	}
 }
 
 // callers are the connections of those who ask.
@@ -84,7 +95,7 @@ func (f *frames) accept(nc net.Conn) {
 		_ = nc.Close() // nothing was asked yet
 		return
 	}
-	setUserTimeout(nc, userTimeout)
+	setUserTimeout(nc, callerTimeout)
 	c := wire.NewServer(nc, wire.Config{Handler: (*callerSide)(f)})
 	f.callers.open[c] = struct{}{}
 	f.router.counters.connections.Add(1)
@@ -106,6 +117,7 @@ func (f *frames) stop() {
 	f.waiting.Wait()
 	f.router.table.close()
 	f.dialling.Wait()
+	f.instances.close()
 }
 
 // listen notes the listener, unless all is over before it began.
@@ -146,6 +158,38 @@ func (c *callers) checkNone() {
 	if c.draining && len(c.open) == 0 && !c.gone {
 		c.gone = true
 		close(c.none)
+	}
+}
+
+// instances are the connections to those who answer, those that take no more
+// requests included.
+type instances struct {
+	mu   sync.Mutex
+	open map[*wire.Conn]struct{}
+}
+
+// add notes a connection that was just made. It may have ended already.
+func (i *instances) add(c *wire.Conn) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if c.Err() == nil {
+		i.open[c] = struct{}{}
+	}
+}
+
+func (i *instances) remove(c *wire.Conn) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.open, c)
+}
+
+// close ends them all. Nobody makes another any more.
+func (i *instances) close() {
+	i.mu.Lock()
+	open := slices.Collect(maps.Keys(i.open))
+	i.mu.Unlock()
+	for _, c := range open {
+		c.Close()
 	}
 }
 
@@ -218,4 +262,7 @@ func (i instanceSide) Sent(b *wire.Batch, s *wire.Stream, n int) {
 
 func (i instanceSide) Draining(c *wire.Conn) { i.pool.forget(c) }
 
-func (i instanceSide) Closed(c *wire.Conn, _ error) { i.pool.forget(c) }
+func (i instanceSide) Closed(c *wire.Conn, _ error) {
+	i.pool.forget(c)
+	i.pool.plane.instances.remove(c)
+}

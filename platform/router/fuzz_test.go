@@ -148,6 +148,12 @@ func FuzzRequestHeaders(f *testing.F) {
 			}
 			return
 		}
+		if x.anonymous { // it names the service that it is for all the same
+			if want := (hpack.HeaderField{Name: ":authority", Value: service.name}); got[0] != want {
+				t.Errorf("it begins with %v, want %v", got[0], want)
+			}
+			got = got[1:]
+		}
 		i := 0
 		for _, f := range x.fields {
 			if slices.Contains(own, f.Name) {

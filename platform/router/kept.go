@@ -1,12 +1,18 @@
 package router
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 const (
 	// replayBytes bounds what of a request is kept for another attempt. A
 	// request that has sent more gets no other (grpc-go,
 	// MaxRetryRPCBufferSize, 256 KiB).
 	replayBytes = 256 << 10
+	// keptMax bounds what all requests under way keep together: 256 of the
+	// largest. One that would keep more gets no other attempt.
+	keptMax = 64 << 20
 	// smallAsk is up to what size a request is kept in memory of its own size;
 	// more is kept in parts that are used again.
 	smallAsk  = 2 << 10
@@ -18,6 +24,12 @@ type kept struct {
 	small []byte
 	parts []*[]byte
 	bytes int
+	all   *atomic.Int64 // bytes kept by all requests
+}
+
+// hasRoom says whether n bytes more may be kept.
+func (k *kept) hasRoom(n int) bool {
+	return k.bytes+n <= replayBytes && k.all.Load()+int64(n) <= keptMax
 }
 
 // spareParts are parts that no request needs now.
@@ -25,6 +37,7 @@ var spareParts = sync.Pool{New: func() any { b := make([]byte, 0, partBytes); re
 
 func (k *kept) add(p []byte) {
 	k.bytes += len(p)
+	k.all.Add(int64(len(p)))
 	if len(k.parts) == 0 && len(k.small)+len(p) <= smallAsk {
 		k.small = append(k.small, p...)
 		return
@@ -58,5 +71,6 @@ func (k *kept) free() {
 	for _, part := range k.parts {
 		spareParts.Put(part)
 	}
-	*k = kept{}
+	k.all.Add(int64(-k.bytes))
+	*k = kept{all: k.all}
 }

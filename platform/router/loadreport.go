@@ -22,6 +22,9 @@ func readLoad(value string) (took time.Duration, load balance.Load, ok bool) {
 	return parseLoad(raw)
 }
 
+// largestLoad is beyond anything that an instance can truly say.
+const largestLoad = 1e9
+
 func parseLoad(raw []byte) (took time.Duration, load balance.Load, ok bool) {
 	var report orcav3.OrcaLoadReport
 	if proto.Unmarshal(raw, &report) != nil {
@@ -30,6 +33,14 @@ func parseLoad(raw []byte) (took time.Duration, load balance.Load, ok bool) {
 	utilization := report.GetApplicationUtilization()
 	if utilization <= 0 {
 		utilization = report.GetCpuUtilization()
+	}
+	for _, v := range []float64{
+		utilization, report.GetRpsFractional(), report.GetEps(),
+		report.GetNamedMetrics()[rpc.LatencyMetric], report.GetNamedMetrics()[rpc.InFlightMetric],
+	} {
+		if !(v >= 0) || v > largestLoad {
+			return 0, balance.Load{}, false // what it says cannot be
+		}
 	}
 	took = time.Duration(report.GetNamedMetrics()[rpc.LatencyMetric] * float64(time.Millisecond))
 	return took, balance.Load{

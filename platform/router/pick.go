@@ -116,7 +116,7 @@ func (s *service) done(e *endpoint, a outcome) (discovery.Evidence, bool) {
 		// Either the channel says that it cannot connect, or the caller left
 		// before it had; an impatient one proves nothing, nor does one that
 		// waited for a free stream.
-		if !a.failed && (e.channel.ready() || a.now.Sub(a.began) < unreachableAfter) {
+		if a.spared || !a.failed && (e.channel.ready() || a.now.Sub(a.began) < unreachableAfter) {
 			return discovery.Evidence{}, false
 		}
 		e.reached.Unreachable(a.now, s.failFast)

@@ -126,8 +126,9 @@ func (p *pool) run(d *dial) {
 		p.made(nil, d.err)
 		return
 	}
-	setUserTimeout(nc, userTimeout)
+	setUserTimeout(nc, instanceTimeout)
 	c := wire.NewClient(nc, wire.Config{Handler: instanceSide{p}})
+	p.plane.instances.add(c)
 	if err := c.Greeted(ctx); err != nil {
 		d.err = fmt.Errorf("connect to %s: %w", p.addr, err)
 		c.Close()
@@ -145,7 +146,7 @@ func (p *pool) made(c *wire.Conn, err error) {
 	switch {
 	case c == nil:
 	case p.closed:
-		c.Drain()
+		c.Abort(wire.ErrClosed)
 	case c.Err() == nil:
 		conns := append(slices.Clone(*p.conns.Load()), c)
 		p.conns.Store(&conns)

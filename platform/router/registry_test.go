@@ -33,7 +33,7 @@ type registryStub struct {
 // instance is an address and who is there.
 type instance struct{ name, addr string }
 
-func newRegistryStub(t *testing.T) *registryStub {
+func newRegistryStub(t testing.TB) *registryStub {
 	t.Helper()
 	r := &registryStub{records: map[string]string{}}
 	r.news = sync.NewCond(&r.mu)
@@ -137,7 +137,7 @@ func (r *registryStub) listNodes(w http.ResponseWriter) {
 	fmt.Fprintf(w, `{"metadata":{"resourceVersion":"1"},"items":[%s]}`, strings.Join(items, ","))
 }
 
-func listen(t *testing.T) net.Listener {
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -147,7 +147,7 @@ func listen(t *testing.T) net.Listener {
 }
 
 // startRouter runs a router in front of the stub, and returns its address.
-func startRouter(t *testing.T, registry *registryStub, config string) (*Router, string) {
+func startRouter(t testing.TB, registry *registryStub, config string) (*Router, string) {
 	t.Helper()
 	l := listen(t)
 	r, err := New(Options{

@@ -204,8 +204,8 @@ func (r *Router) Drain(ctx context.Context) error {
 // Kill stops at once: connections die, requests under way are lost.
 func (r *Router) Kill() {
 	r.stop.Do(func() {
+		r.discovery.Close() // first: it makes connections
 		r.plane.stop()
-		r.discovery.Close()
 		r.table.close()
 	})
 	r.serving.Wait()

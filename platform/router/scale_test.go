@@ -123,8 +123,8 @@ func TestManyStreamsHeld(t *testing.T) {
 		t.Errorf("%d streams of callers and %d to instances are open", down, up)
 	}
 	most := memory()
-	t.Logf("%d streams: %d KiB each in caller, router and instance together, %d goroutines",
-		scaleStreams, (most-idle)/1024/scaleStreams, runtime.NumGoroutine())
+	t.Logf("%d streams: %d bytes each in caller, router and instance together, %d goroutines",
+		scaleStreams, (most-idle)/scaleStreams, runtime.NumGoroutine())
 	if n := runtime.NumGoroutine(); n > goroutines+scaleConns {
 		t.Errorf("%d goroutines, which were %d", n, goroutines)
 	}

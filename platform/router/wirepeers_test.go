@@ -179,21 +179,21 @@ func (w *wireBackend) open() []*wire.Conn {
 }
 
 // source is a stream that sends as much as it is let.
-type source struct{ left int }
+type source struct{ left, waits int }
 
-// sourcePiece is how much of a stream is put before its windows at a time.
+// sourcePiece is how much of a stream waits for its windows at most.
 const sourcePiece = 64 << 10
 
+var sourceBytes = make([]byte, sourcePiece)
+
 func (f *source) send(b *wire.Batch, s *wire.Stream) {
-	for f.left > 0 {
+	for f.left > 0 && f.waits == 0 {
 		n := min(f.left, sourcePiece)
 		f.left -= n
-		if s.SendData(b, make([]byte, n), false) < n {
-			break // the rest comes with Sent
+		f.waits = n - s.SendData(b, sourceBytes[:n], false)
+		if f.left == 0 {
+			s.SendHeaders(b, echoTrailers, true)
 		}
-	}
-	if f.left == 0 {
-		s.SendHeaders(b, echoTrailers, true)
 	}
 }
 
@@ -230,16 +230,22 @@ func (w *wireBackend) finish(b *wire.Batch, s *wire.Stream) {
 }
 
 func (w *wireBackend) Sent(b *wire.Batch, s *wire.Stream, n int) {
-	if f, ok := s.User.(*source); ok && f.left > 0 {
+	if f, ok := s.User.(*source); ok {
+		f.waits -= n
 		f.send(b, s)
-	} else if !ok {
-		s.Consume(b, n)
+		return
+	}
+	s.Consume(b, n)
+}
+
+func (w *wireBackend) Ended(_ *wire.Batch, s *wire.Stream, _ wire.Ending) {
+	if f, ok := s.User.(*source); ok {
+		f.left = 0 // what is sent on a stream that is over goes nowhere, at once
 	}
 }
 
-func (w *wireBackend) Ended(*wire.Batch, *wire.Stream, wire.Ending) {}
-func (w *wireBackend) Draining(*wire.Conn)                          {}
-func (w *wireBackend) Closed(*wire.Conn, error)                     {}
+func (w *wireBackend) Draining(*wire.Conn)      {}
+func (w *wireBackend) Closed(*wire.Conn, error) {}
 
 // wireMessage is a gRPC message of n bytes with its prefix.
 func wireMessage(n int) []byte {

@@ -23,7 +23,7 @@ var serverMistakes = []struct {
 	{"DATA beyond the window of the stream", "6.9.1", func(p *peer) {
 		p.heard.hoards.Store(true)
 		p.headers(1, false, okHeaders)
-		p.data(1, false, StreamWindow+1)
+		p.data(1, false, firstWindow+1)
 	}, noError, http2.ErrCodeFlowControl},
 	{"HEADERS on an idle stream", "5.1", func(p *peer) { p.headers(3, false, okHeaders) }, http2.ErrCodeProtocol, noError},
 	{"HEADERS on an even stream", "5.1.1", func(p *peer) { p.headers(2, false, okHeaders) }, http2.ErrCodeProtocol, noError},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,8 @@ var (
 	ErrDraining = errors.New("connection is draining")
 	// ErrTooManyStreams: as many streams are open as the server allows.
 	ErrTooManyStreams = errors.New("too many streams on the connection")
+	// ErrHeadersTooLarge: the header list is larger than the server takes.
+	ErrHeadersTooLarge = errors.New("headers are larger than the peer takes")
 )
 
 // ProtocolError is what a peer did that ended the connection.
@@ -77,9 +80,13 @@ type Conn struct {
 	// blocked are the streams that have something to send and a window for it,
 	// but wait for the connection's, or for the socket; the next in turn first.
 	blocked    []*Stream
-	waiters    int // streams that have something to send
-	waits      int // and how much
+	waits      atomic.Int64 // how much all streams have waiting; written under mu
+	lent       atomic.Int64 // server: by how much windows of others have grown to fill its streams
+	sweeping   bool         // waitMax was exceeded at the last sweep
 	recvWindow int64
+	first      int64 // with which the peer's side of a stream begins
+	announced  int64 // what it is to be
+	settled    bool  // the peer knows
 	unreturned int64 // received, and no credit given back yet
 	held       int64 // received, and not consumed
 	// headersHeld is the size of the header lists that open streams came with.
@@ -102,6 +109,7 @@ type peerSettings struct {
 	maxStreams   uint32
 	streamWindow int64
 	frameSize    int
+	headerList   int64 // as RFC 9113, 6.5.2 counts
 }
 
 // NewServer starts serving an accepted connection.
@@ -118,17 +126,21 @@ func start(nc net.Conn, config Config, server bool) *Conn {
 	c := &Conn{
 		config: config, server: server, socket: newSocket(nc),
 		streams:    map[uint32]*Stream{},
-		peer:       peerSettings{maxStreams: initialPeerStreams, streamWindow: initialWindow, frameSize: frameMax},
+		peer:       peerSettings{maxStreams: initialPeerStreams, streamWindow: initialWindow, frameSize: frameMax, headerList: math.MaxInt64},
 		sendWindow: initialWindow, recvWindow: ConnWindow,
 		greeted: make(chan struct{}),
 	}
+	c.first = int64(c.firstWindow())
+	c.announced = c.first
 	c.input = newInput(c)
 	c.framer = http2.NewFramer(&c.out, c.input)
 	c.framer.SetMaxReadFrameSize(frameMax)
 	c.framer.SetReuseFrames()
 	c.encoder = hpack.NewEncoder(&c.block)
 	c.decoder = hpack.NewDecoder(headerTable, c.header.emit)
-	c.decoder.SetMaxStringLength(MaxHeaderBytes)
+	if server { // a client reads on and discards, up to discardMax
+		c.decoder.SetMaxStringLength(MaxHeaderBytes)
+	}
 	c.floods.began = time.Now()
 	c.readAt.Store(c.floods.began.UnixNano())
 	if !server {
@@ -180,9 +192,6 @@ func (c *Conn) usable() error {
 	case c.err != nil:
 		return ErrClosed
 	case c.goingAway:
-		return ErrDraining
-	case c.nextID > maxStreamID:
-		c.goingAway, c.closeIdle = true, true
 		return ErrDraining
 	case len(c.streams) >= int(c.peer.maxStreams):
 		return ErrTooManyStreams
@@ -240,93 +249,6 @@ func (c *Conn) goodbye() {
 func (c *Conn) finishIdle() {
 	if c.closeIdle && c.err == nil && len(c.streams) == 0 && (!c.server || c.saidGoodbye) {
 		c.shut = true // once everything is flushed
-	}
-}
-
-// Close ends the connection at once: streams under way are lost. It returns
-// when its goroutines have ended, and so must not be called by the handler.
-func (c *Conn) Close() {
-	c.Abort(ErrClosed)
-	c.work.Wait()
-}
-
-// Abort ends the connection at once and does not wait.
-func (c *Conn) Abort(why error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fail(why)
-}
-
-// fail notes the first reason for the end and closes the socket, which ends
-// the goroutine that reads. c.mu is held.
-func (c *Conn) fail(err error) {
-	c.over(err)
-	c.socket.close()
-}
-
-// over notes the first reason for the end. c.mu is held.
-func (c *Conn) over(err error) {
-	if c.err == nil {
-		c.err = err
-	}
-}
-
-// failWith ends the connection because of what the peer did, and tells it so.
-func (c *Conn) failWith(code http2.ErrCode, format string, args ...any) error {
-	why := fmt.Sprintf(format, args...)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	last := uint32(0)
-	if c.server {
-		last = c.nextID
-	}
-	c.put(func() error { return c.framer.WriteGoAway(last, code, []byte(why)) })
-	return &ProtocolError{Code: code, Why: why}
-}
-
-// end tells everyone that the connection is over. It is the last thing that
-// the reading goroutine does.
-func (c *Conn) end(err error) {
-	var b Batch
-	told := errors.As(err, new(*ProtocolError))
-	if told || c.server {
-		// A client that only found the connection over sends nothing more, so
-		// that requests which have not gone are known not to have.
-		c.flush(&b)
-	}
-	c.mu.Lock()
-	c.over(err)
-	if !told {
-		c.socket.close()
-	}
-	err = c.err
-	var written chan struct{}
-	if c.flushing {
-		written = make(chan struct{})
-		c.written = written
-	}
-	streams := c.streams
-	c.streams, c.blocked = nil, nil
-	c.active.Store(0)
-	unsent := map[*Stream]bool{}
-	for _, s := range streams {
-		s.gone = true
-		unsent[s] = !c.server && s.headersEnd > c.offered
-	}
-	if !c.peer.seen {
-		close(c.greeted)
-	}
-	c.mu.Unlock()
-	for _, s := range streams {
-		why := Ending{Kind: Broken, Err: err}
-		if unsent[s] {
-			why.Kind = Unprocessed
-		}
-		c.config.Handler.Ended(&b, s, why)
-	}
-	c.config.Handler.Closed(c, err)
-	b.Flush()
-	if told {
-		c.socket.linger(refusalTimeout, written)
+		c.sweeping = false
 	}
 }

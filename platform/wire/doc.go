@@ -27,8 +27,10 @@
 // window of the connection is refilled on receipt, for otherwise one slow
 // stream would hold up all the others. What memory that may cost is bounded
 // where the one is to blame who suffers by it: a client's window is not
-// refilled while heldMax of what it sent is not consumed, and of what a client
-// does not take no more than waitMax waits for it.
+// refilled while heldMax of what it sent is not consumed. What waits for a
+// client that takes its time is bounded from the other end: the windows of the
+// streams that fill its streams grow only while there is room
+// ([Stream.ConsumeInto]), and new ones are small while too much is held.
 //
 // # What a peer can do
 //

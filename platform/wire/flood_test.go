@@ -110,6 +110,60 @@ func TestFloods(t *testing.T) {
 	}
 }
 
+// Streams opened and taken back at once are refused beyond rapidResets, for the
+// rest of a second. The connection stays: in an outage a well-behaved client
+// with short deadlines comes to that.
+func TestRapidResetsAreRefused(t *testing.T) {
+	h := newRecorder()
+	h.silent.Store(true)
+	p := greetedClientOf(t, h, Config{})
+	for i := range 2 * rapidResets {
+		id := uint32(2*i + 1)
+		p.request(id, false)
+		p.must(p.fr.WriteRSTStream(id, http2.ErrCodeCancel))
+	}
+	refused := 0
+	p.must(p.fr.WritePing(false, [8]byte{'q'}))
+	p.until("the answer to a ping", func(s seen) bool {
+		if s.kind == http2.FrameRSTStream && s.code == http2.ErrCodeRefusedStream {
+			refused++
+		}
+		return s.kind == http2.FramePing && s.ack
+	})
+	opened := 0
+	h.now(func() { opened = len(h.streams) })
+	if refused == 0 || opened+refused != 2*rapidResets {
+		t.Errorf("of %d streams %d were opened, %d refused", 2*rapidResets, opened, refused)
+	}
+	if err := p.conn.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What makes for refusal is the number of streams taken back early, and their
+// share, in one second.
+func TestRapidWindow(t *testing.T) {
+	began := time.Unix(1, 0)
+	for _, c := range []struct {
+		name           string
+		rapids, opened int
+		at             time.Duration
+		want           bool
+	}{
+		{"just enough", rapidResets, rapidResets, 0, false},
+		{"too many", rapidResets + 1, rapidResets + 1, 0, true},
+		{"half of them good", rapidResets + 1, 2*rapidResets + 2, 0, false},
+		{"a new second", rapidResets + 1, rapidResets + 1, floodWindow, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := floods{began: began, rapids: c.rapids, opened: c.opened}
+			if got := f.refuses(began.Add(c.at)); got != c.want {
+				t.Errorf("refuses: %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
 func (p *peer) openOne() { p.request(1, false) }
 
 func (p *peer) closeOne() {
@@ -220,57 +274,6 @@ func TestDataWaitsForTheSocket(t *testing.T) {
 				t.Errorf("stream %d ended after %d bytes", s.id, got[s.id])
 			}
 		}
-	}
-}
-
-// What waits for a client that opens no windows is bounded by waitMax. A stream
-// that has more than its share is reset then, and the handler is told; one that
-// has less is not.
-func TestWaitingIsBounded(t *testing.T) {
-	const streams = waitMax/StreamWindow + 72 // a share is less than a window then
-	h := newRecorder()
-	h.silent.Store(true)
-	h.onOpen = func(b *Batch, s *Stream) {
-		n := StreamWindow
-		if s.id == 1 {
-			n = 1000
-		}
-		answers(n, true)(b, s)
-	}
-	p := greetedClientOf(t, h, Config{})
-	settle(http2.SettingInitialWindowSize, 0)(p)
-	for i := range streams {
-		p.request(uint32(2*i+1), true)
-	}
-	for headers := 0; headers < streams; {
-		s, err := p.next()
-		p.must(err)
-		switch s.kind {
-		case http2.FrameRSTStream:
-			if s.code != http2.ErrCodeEnhanceYourCalm {
-				t.Errorf("stream %d was reset with %v", s.id, s.code)
-			}
-		case http2.FrameHeaders:
-			headers++
-		}
-	}
-	h.await(t, "all resets are told", func() bool { return len(h.ended) >= streams-waitMax/StreamWindow-1 })
-	p.conn.mu.Lock()
-	waits, sum := p.conn.waits, 0
-	for _, s := range p.conn.streams {
-		sum += len(s.waiting.data)
-	}
-	p.conn.mu.Unlock()
-	if waits != sum || waits > 2*waitMax {
-		t.Errorf("%d bytes wait, or %d", sum, waits)
-	}
-	first := h.awaitStream(t, 0)
-	if _, over := h.ended[first]; over {
-		t.Error("a stream with less than its share was reset")
-	}
-	p.must(p.fr.WriteWindowUpdate(1, 1000))
-	if !p.untilBytes(1, 1000) {
-		t.Error("its answer did not end")
 	}
 }
 

@@ -31,7 +31,9 @@ type Handler interface {
 	Sent(b *Batch, s *Stream, n int)
 	// Draining says that the peer takes no more streams on the connection.
 	Draining(c *Conn)
-	// Closed says that the connection is over; every stream has been told.
+	// Closed says that the connection is over; every stream has been told. On
+	// a server's side, where connections are counted, its socket is closed too;
+	// a client is told before the peer has had its time to read why.
 	Closed(c *Conn, err error)
 }
 

@@ -127,10 +127,23 @@ func (c *Conn) continuation(f *http2.ContinuationFrame) error {
 	return c.fragment(f.HeaderBlockFragment(), f.HeadersEnded())
 }
 
+// blockMax is the largest header block that is read. The streams of many
+// clients share the connection to a server, and for one answer with too much
+// only its own is reset.
+func (c *Conn) blockMax() int {
+	if c.server {
+		return MaxHeaderBytes
+	}
+	return discardMax
+}
+
 // fragment decodes a part of a header block.
 func (c *Conn) fragment(p []byte, last bool) error {
-	if c.header.bytes += len(p); c.header.bytes > MaxHeaderBytes {
-		return c.failWith(http2.ErrCodeEnhanceYourCalm, "a header block of more than %d bytes", MaxHeaderBytes)
+	if c.header.bytes += len(p); c.header.bytes > c.blockMax() {
+		return c.failWith(http2.ErrCodeEnhanceYourCalm, "a header block of more than %d bytes", c.blockMax())
+	}
+	if c.header.bytes > MaxHeaderBytes {
+		c.header.size = max(c.header.size, MaxHeaderBytes+1) // whatever it decodes to
 	}
 	if _, err := c.decoder.Write(p); err != nil {
 		return c.failWith(http2.ErrCodeCompression, "header block: %v", err)
@@ -151,6 +164,7 @@ func (c *Conn) headerList() error {
 	c.mu.Lock()
 	s := c.streams[h.id]
 	fresh := s == nil && c.server && h.id%2 == 1 && h.id > c.nextID
+	ended := s != nil && s.remoteEnded
 	c.mu.Unlock()
 	switch {
 	case fresh:
@@ -162,7 +176,7 @@ func (c *Conn) headerList() error {
 		return c.strayHeaders()
 	case s == nil:
 		return c.strayFrame(h.id)
-	case s.remoteEnded:
+	case ended:
 		return streamError(h.id, http2.ErrCodeStreamClosed)
 	}
 	return c.moreHeaders(s)
@@ -183,10 +197,11 @@ func (c *Conn) strayHeaders() error {
 func (c *Conn) request() error {
 	h := &c.header
 	size := min(h.size, MaxHeaderBytes) // no more is kept
+	refusing := c.floods.refuses(time.Unix(0, c.readAt.Load()))
 	c.mu.Lock()
 	c.nextID = h.id
 	switch {
-	case c.saidGoodbye, len(c.streams) >= c.config.MaxStreams, c.headersHeld+size > headersMax:
+	case refusing, c.saidGoodbye, len(c.streams) >= c.config.MaxStreams, c.headersHeld+size > headersMax:
 		c.mu.Unlock()
 		return streamError(h.id, http2.ErrCodeRefusedStream)
 	case h.broken != "", h.pseudo&pseudoStatus != 0, h.pseudo&requestPseudo != requestPseudo:
@@ -224,7 +239,7 @@ var tooLarge = []hpack.HeaderField{{Name: ":status", Value: "431"}}
 func (c *Conn) moreHeaders(s *Stream) error {
 	h := &c.header
 	c.floods.useful++
-	response := !c.server && !s.answered
+	response := !c.server && !s.answered // which nobody else writes, on a client
 	switch {
 	case h.size > MaxHeaderBytes:
 		return streamError(h.id, http2.ErrCodeEnhanceYourCalm)
@@ -240,6 +255,10 @@ func (c *Conn) moreHeaders(s *Stream) error {
 		return c.wasted() // an interim response says nothing to gRPC
 	}
 	c.mu.Lock()
+	if s.gone {
+		c.mu.Unlock()
+		return nil // this side has given it up meanwhile
+	}
 	s.answered = s.answered || response
 	s.remoteEnded = h.end
 	c.mu.Unlock()

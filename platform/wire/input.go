@@ -1,6 +1,10 @@
 package wire
 
-import "time"
+import (
+	"errors"
+	"os"
+	"time"
+)
 
 // firstBuffer is what a connection reads into at first. Most never need more;
 // one whose reads fill it gets twice as much, up to readBuffer.
@@ -53,6 +57,10 @@ func (in *input) fill() error {
 		in.r = 0
 	}
 	n, err := in.conn.socket.nc.Read(in.buf[in.w:])
+	for n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && in.conn.sweep(&in.batch) {
+		in.batch.Flush()
+		n, err = in.conn.socket.nc.Read(in.buf[in.w:])
+	}
 	if n == 0 {
 		in.err = err
 		return err

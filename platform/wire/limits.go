@@ -7,6 +7,11 @@ const (
 	// StreamWindow is how much a peer may send on one stream before the owner
 	// has consumed any of it.
 	StreamWindow = 256 << 10
+	// firstWindow is how much a server may send on a stream at first. It has
+	// room for a message of 64 KiB. Each time half of the window is consumed it
+	// doubles, up to StreamWindow: a stream that nobody reads never gets that
+	// far.
+	firstWindow = 96 << 10
 	// ConnWindow is how much a peer may send on all streams before the
 	// connection has returned any credit.
 	ConnWindow = 4 << 20
@@ -15,21 +20,36 @@ const (
 	// is no such bound on what a server sends, for many clients' streams share
 	// its connection, and one that does not read would hold up the others.
 	heldMax = 8 << 20
-	// waitMax bounds instead what waits for one client, on all its streams:
-	// 128 full windows. Beyond it a stream that has more waiting than its
-	// share is reset, so that together they have no more than twice of it.
+	// heldHigh is how much of what came from a server may not be consumed before
+	// the windows of its streams begin at smallWindow, one frame, instead of
+	// firstWindow. Below heldLow they are large again.
+	heldHigh    = 16 << 20
+	heldLow     = heldHigh / 4
+	smallWindow = frameMax
+	// waitMax is instead how much may wait for one client, on all its streams,
+	// before the windows of those that fill them grow no further, and streams
+	// that pass nothing on for writeStall are reset: 128 full windows.
 	waitMax = 32 << 20
+	// lentMax bounds by how much the windows of those that fill one client's
+	// streams may have grown at a time, for all that may still come after
+	// waitMax is exceeded. So what waits for a client is at most waitMax,
+	// lentMax, and firstWindow for each stream, or smallWindow for those beyond
+	// heldHigh.
+	lentMax = 32 << 20
 
 	// MaxHeaderBytes bounds a header list as RFC 9113 counts it (names, values
 	// and 32 bytes each), and a header block as it is on the wire.
 	MaxHeaderBytes = 64 << 10
+	// discardMax bounds a header block from a server, of which no more than
+	// MaxHeaderBytes is kept.
+	discardMax = 1 << 20
 	// headersMax bounds the header lists of a client's open streams together,
 	// counted in the same way: 1.6 KiB for each of DefaultMaxStreams, three
 	// times what gRPC's requests have.
 	headersMax = 32 << 20
 	// maxContinuations bounds the frames of a header block, for empty ones do
 	// not add to its size.
-	maxContinuations = 16
+	maxContinuations = 80 // discardMax in frames of frameMax, and some
 
 	// DefaultMaxStreams bounds the streams that a peer may have open.
 	DefaultMaxStreams = 20_000
@@ -85,7 +105,10 @@ const (
 // alike: 500 streams, more than half of them reset within a second
 // (overload.premature_reset_total_stream_count, _min_stream_lifetime_seconds).
 // Here the life is shorter, because callers with deadlines below a second are
-// well-behaved.
+// well-behaved. And what is too much is refused for the rest of the second,
+// which costs little, because a well-behaved caller too comes to that when
+// nobody answers. Streams refused are frames that bring nothing: who goes on at
+// many times the rate floods.
 const (
 	rapidResets  = 1000
 	rapidLife    = 50 * time.Millisecond
@@ -115,12 +138,16 @@ func (f *floods) tooMany(now time.Time, sent int) bool {
 	return f.idle > floodFree+floodPerUse*(f.useful+sent-f.sentBefore)
 }
 
-// tooRapid counts a stream that the peer took back after a while and says
-// whether that was one too many.
-func (f *floods) tooRapid(now time.Time, sent int, after time.Duration) bool {
+// takenBack counts a stream that the peer took back after a while.
+func (f *floods) takenBack(now time.Time, sent int, after time.Duration) {
 	f.turn(now, sent)
 	if after < rapidLife {
 		f.rapids++
 	}
-	return f.rapids > rapidResets && f.rapids*100 > f.opened*rapidPercent
+}
+
+// refuses says whether the peer may open no more streams in this window,
+// because too many were taken back at once.
+func (f *floods) refuses(now time.Time) bool {
+	return f.rapids > rapidResets && f.rapids*100 > f.opened*rapidPercent && now.Sub(f.began) < floodWindow
 }

@@ -169,6 +169,7 @@ type seen struct {
 	code   http2.ErrCode
 	last   uint32
 	credit uint32
+	window uint32 // of settings
 	fields []hpack.HeaderField
 	data   []byte
 	debug  string
@@ -197,6 +198,7 @@ func (p *peer) next() (seen, error) {
 		s.code, s.last, s.debug = f.ErrCode, f.LastStreamID, string(f.DebugData())
 	case *http2.SettingsFrame:
 		s.ack = f.IsAck()
+		s.window, _ = f.Value(http2.SettingInitialWindowSize)
 	case *http2.PingFrame:
 		s.ack = f.IsAck()
 		s.data = f.Data[:]

@@ -79,7 +79,7 @@ func TestGreeting(t *testing.T) {
 			http2.SettingInitialWindowSize: StreamWindow, http2.SettingMaxHeaderListSize: MaxHeaderBytes, http2.SettingMaxConcurrentStreams: 7,
 		}},
 		{"client", func() *peer { return serverOf(t, newRecorder()) }, map[http2.SettingID]uint32{
-			http2.SettingInitialWindowSize: StreamWindow, http2.SettingMaxHeaderListSize: MaxHeaderBytes, http2.SettingEnablePush: 0,
+			http2.SettingInitialWindowSize: firstWindow, http2.SettingMaxHeaderListSize: MaxHeaderBytes, http2.SettingEnablePush: 0,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

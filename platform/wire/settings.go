@@ -24,7 +24,7 @@ const (
 // greet sends this side's settings.
 func (c *Conn) greet() {
 	settings := []http2.Setting{
-		{ID: http2.SettingInitialWindowSize, Val: StreamWindow},
+		{ID: http2.SettingInitialWindowSize, Val: c.firstWindow()},
 		{ID: http2.SettingMaxHeaderListSize, Val: MaxHeaderBytes},
 	}
 	if c.server {
@@ -37,10 +37,22 @@ func (c *Conn) greet() {
 	_ = c.framer.WriteWindowUpdate(0, ConnWindow-initialWindow)
 }
 
+// firstWindow is the window with which the peer's side of a stream begins.
+func (c *Conn) firstWindow() uint32 {
+	if c.server {
+		return StreamWindow
+	}
+	return firstWindow
+}
+
 // settings takes the peer's limits and acknowledges them.
 func (c *Conn) settings(f *http2.SettingsFrame) error {
-	if err := c.wasted(); err != nil || f.IsAck() {
+	if err := c.wasted(); err != nil {
 		return err
+	}
+	if f.IsAck() {
+		c.acknowledged()
+		return nil
 	}
 	var sent []passed
 	c.mu.Lock()
@@ -65,6 +77,8 @@ func (c *Conn) settings(f *http2.SettingsFrame) error {
 			c.peer.maxStreams = min(s.Val, math.MaxInt32)
 		case http2.SettingHeaderTableSize:
 			c.encoder.SetMaxDynamicTableSizeLimit(min(s.Val, headerTable))
+		case http2.SettingMaxHeaderListSize:
+			c.peer.headerList = int64(s.Val)
 		default: // nothing that changes what is sent
 		}
 		return nil

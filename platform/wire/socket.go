@@ -16,10 +16,18 @@ type socket struct {
 	nc     net.Conn
 	raw    syscall.RawConn // nil: not a socket of the system, writes wait
 	closed atomic.Bool
+
+	// Of tryWrite, whose user there is one of at a time: what it writes, how
+	// that went, and the function that does it, so that it needs no memory.
+	out     []byte
+	written int
+	failed  error
+	once    func(fd uintptr) bool
 }
 
 func newSocket(nc net.Conn) *socket {
 	s := &socket{nc: nc}
+	s.once = s.writeOnce
 	if sc, ok := nc.(syscall.Conn); ok {
 		s.raw, _ = sc.SyscallConn() // a closed one fails at the first read
 	}
@@ -31,21 +39,25 @@ func (s *socket) tryWrite(p []byte) (n int, err error) {
 	if s.raw == nil {
 		return 0, nil
 	}
-	failed := s.raw.Write(func(fd uintptr) bool {
-		for {
-			n, err = unix.Write(int(fd), p)
-			if !errors.Is(err, unix.EINTR) {
-				return true // whatever it is, do not wait
-			}
+	s.out, s.written, s.failed = p, 0, nil
+	err = s.raw.Write(s.once)
+	s.out = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case errors.Is(s.failed, unix.EAGAIN):
+		return 0, nil
+	}
+	return max(s.written, 0), s.failed
+}
+
+func (s *socket) writeOnce(fd uintptr) bool {
+	for {
+		s.written, s.failed = unix.Write(int(fd), s.out)
+		if !errors.Is(s.failed, unix.EINTR) {
+			return true // whatever it is, do not wait
 		}
-	})
-	if errors.Is(err, unix.EAGAIN) {
-		err = nil
 	}
-	if failed != nil {
-		err = failed
-	}
-	return max(n, 0), err
 }
 
 // write waits until the socket has taken everything, or nothing for

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -26,8 +27,11 @@ type Stream struct {
 	// Guarded by conn.mu.
 	sendWindow int64
 	recvWindow int64
+	window     int64 // what recvWindow is when all is consumed
 	unreturned int64 // consumed, and no credit given back yet
 	held       int64 // received, and not consumed
+	lender     *Conn // where what it passes on goes; nil: the window has not grown for any
+	lent       int64 // how much it has grown on that account
 	headersEnd uint64
 	waiting    *waiting // what the windows do not let through; nil: nothing
 	queued     bool     // in conn.blocked
@@ -43,6 +47,8 @@ type Stream struct {
 // windows of whoever is read from let in.
 type waiting struct {
 	data     []byte
+	fresh    bool // it has not waited at a sweep yet
+	moved    bool // some has gone since the last sweep
 	trailers []hpack.HeaderField
 	end      bool
 }
@@ -55,7 +61,7 @@ type passed struct {
 
 // newStream puts a stream into the table. c.mu is held.
 func (c *Conn) newStream(id uint32) *Stream {
-	s := &Stream{conn: c, id: id, sendWindow: c.peer.streamWindow, recvWindow: StreamWindow}
+	s := &Stream{conn: c, id: id, sendWindow: c.peer.streamWindow, recvWindow: c.first, window: c.first}
 	c.streams[id] = s
 	c.active.Add(1)
 	return s
@@ -65,15 +71,22 @@ func (c *Conn) newStream(id uint32) *Stream {
 func (s *Stream) Conn() *Conn { return s.conn }
 
 // Open sends a request's headers, and with end the end of it, on a new stream
-// for user. It fails if the connection takes no more streams.
+// for user. It fails if the connection takes no more streams, or not this
+// header list, and then has sent nothing.
 func (c *Conn) Open(b *Batch, user any, fields []hpack.HeaderField, end bool) (*Stream, error) {
 	c.mu.Lock()
 	if err := c.usable(); err != nil {
 		c.mu.Unlock()
 		return nil, err
 	}
+	if c.tooLarge(fields) {
+		c.mu.Unlock()
+		return nil, ErrHeadersTooLarge
+	}
 	s := c.newStream(c.nextID)
-	c.nextID += 2
+	if c.nextID += 2; c.nextID > maxStreamID {
+		c.goingAway, c.closeIdle = true, true // it was the last that there is
+	}
 	s.User = user
 	s.sendHeaders(fields, end)
 	s.headersEnd = c.queued
@@ -83,12 +96,32 @@ func (c *Conn) Open(b *Batch, user any, fields []hpack.HeaderField, end bool) (*
 }
 
 // SendHeaders sends a response's headers, or trailers, which come with the
-// end.
+// end. If the peer does not take as many the stream is reset, and Handler.Ended
+// says so at the next Flush.
 func (s *Stream) SendHeaders(b *Batch, fields []hpack.HeaderField, end bool) {
-	s.conn.mu.Lock()
-	s.sendHeaders(fields, end)
-	s.conn.mu.Unlock()
-	b.add(s.conn)
+	c := s.conn
+	c.mu.Lock()
+	if !s.gone && !s.localEnded && c.tooLarge(fields) {
+		s.reset(http2.ErrCodeEnhanceYourCalm)
+		b.overrun = append(b.overrun, s)
+	} else {
+		s.sendHeaders(fields, end)
+	}
+	c.mu.Unlock()
+	b.add(c)
+}
+
+// tooLarge says whether a header list is larger than the peer takes. c.mu is
+// held.
+func (c *Conn) tooLarge(fields []hpack.HeaderField) bool {
+	if c.peer.headerList == math.MaxInt64 {
+		return false
+	}
+	size := int64(0)
+	for _, f := range fields {
+		size += int64(f.Size())
+	}
+	return size > c.peer.headerList
 }
 
 func (s *Stream) sendHeaders(fields []hpack.HeaderField, end bool) {
@@ -106,9 +139,8 @@ func (s *Stream) sendHeaders(fields []hpack.HeaderField, end bool) {
 
 // SendData sends a part of the stream. It returns how much of it has gone to
 // the connection, or to nowhere, because the stream is over; the rest is kept
-// until the peer takes more, and reported with Handler.Sent. A
-// server's stream on which too much waits already ends, and Handler.Ended says
-// so at the next Flush.
+// until the peer takes more, and reported with Handler.Sent. How much that can
+// become is for the caller to bound: by what it consumes.
 func (s *Stream) SendData(b *Batch, p []byte, end bool) int {
 	c := s.conn
 	c.mu.Lock()
@@ -125,11 +157,7 @@ func (s *Stream) SendData(b *Batch, p []byte, end bool) int {
 		}
 	}
 	b.add(c)
-	if !s.wait(p[sent:], end) {
-		s.reset(http2.ErrCodeEnhanceYourCalm)
-		b.overrun = append(b.overrun, s)
-		return len(p)
-	}
+	s.wait(p[sent:], end)
 	return sent
 }
 
@@ -154,21 +182,20 @@ func (s *Stream) reset(code http2.ErrCode) {
 }
 
 // Consume gives the peer credit for n bytes more, or for all that was received
-// if that is less.
-func (s *Stream) Consume(b *Batch, n int) {
+// if that is less. The stream's window may grow.
+func (s *Stream) Consume(b *Batch, n int) { s.ConsumeInto(b, n, nil) }
+
+// ConsumeInto is Consume for bytes that have gone on to another stream. The
+// window grows only as long as that one's connection has room for it.
+func (s *Stream) ConsumeInto(b *Batch, n int, to *Stream) {
 	c := s.conn
 	c.mu.Lock()
 	size := min(int64(n), s.held)
 	s.held -= size
 	c.held -= size
 	s.unreturned += size
-	if !s.gone && !s.remoteEnded && s.unreturned >= StreamWindow/2 {
-		credit := s.unreturned
-		s.unreturned, s.recvWindow = 0, s.recvWindow+credit
-		c.put(func() error { return c.framer.WriteWindowUpdate(s.id, uint32(credit)) })
-		b.add(c)
-	}
-	if c.returnCredit() {
+	given, returned, resized := s.returnCredit(to), c.returnCredit(), c.resize()
+	if given || returned || resized {
 		b.add(c)
 	}
 	c.mu.Unlock()
@@ -203,6 +230,7 @@ func (s *Stream) finish() {
 // leave takes a stream out of the table. c.mu is held.
 func (s *Stream) leave() {
 	s.gone = true
+	s.repay()
 	s.conn.headersHeld -= s.headers
 	delete(s.conn.streams, s.id)
 	s.conn.active.Add(-1)
