@@ -84,7 +84,7 @@ func TestPeersRouterInterrupted(t *testing.T) {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	<-ended // Bounded by the limit of the command.
+	t.Logf("it ended: %v", <-ended) // bounded by the limit of the command
 	nothingLeft(t, tmp)
 	var r peers.Result
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {

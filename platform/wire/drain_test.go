@@ -47,7 +47,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("after the last answer: %v, %v", s, err)
 	}
 	_ = p.nc.Close()
-	h.awaitClosed(t)
+	_ = h.awaitClosed(t)
 }
 
 func TestDrainIdle(t *testing.T) {
@@ -125,7 +125,7 @@ func TestGoAway(t *testing.T) {
 	p.headers(1, true, answerTrailers)
 	h.await(t, "the answer", func() bool { return h.whole[first] })
 	_ = p.nc.Close()
-	h.awaitClosed(t)
+	_ = h.awaitClosed(t)
 }
 
 // What was never given to the socket is Unprocessed when the connection ends,
@@ -229,5 +229,5 @@ func TestHalfClosedPeer(t *testing.T) {
 	if why := h.awaitEnding(t, s); why.Kind != Broken || !errors.Is(why.Err, io.EOF) {
 		t.Errorf("the stream is %v", why)
 	}
-	h.awaitClosed(t)
+	_ = h.awaitClosed(t)
 }

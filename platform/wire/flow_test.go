@@ -16,7 +16,7 @@ func (p *peer) quiet(t *testing.T, except func(seen) bool) {
 		if s.kind == http2.FramePing && s.ack && s.data[0] == 'q' {
 			return true
 		}
-		if !except(s) && !(s.kind == http2.FrameSettings || s.kind == http2.FrameWindowUpdate && s.id == 0) {
+		if !except(s) && s.kind != http2.FrameSettings && (s.kind != http2.FrameWindowUpdate || s.id != 0) {
 			t.Errorf("unexpected: %v", s)
 		}
 		return false

@@ -88,7 +88,7 @@ func bounded(t *testing.T, c *Conn) {
 // told and that what this side said were frames.
 func conclude(t *testing.T, c *Conn, h *recorder, s *script, skip int) {
 	t.Helper()
-	h.awaitClosed(t)
+	_ = h.awaitClosed(t)
 	c.work.Wait()
 	if n := c.Active(); n != 0 {
 		t.Errorf("%d streams are open", n)

@@ -34,7 +34,7 @@ func TestPreface(t *testing.T) {
 			if code := p.untilGoAway(); code != http2.ErrCodeProtocol {
 				t.Errorf("the connection ended with %v", code)
 			}
-			h.awaitClosed(t)
+			_ = h.awaitClosed(t)
 			if len(h.streams) != 0 {
 				t.Errorf("%d streams were opened", len(h.streams))
 			}

@@ -1,10 +1,11 @@
 package peers
 
 import (
-	"breakbank/bench/stats"
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	"breakbank/bench/stats"
 )
 
 // Text is the result for people: a table a case, the bars, the verdict.

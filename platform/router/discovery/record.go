@@ -253,11 +253,9 @@ func (l *endpointList) locate(a subsetAddress) {
 	if l.in == nil {
 		l.in = make([]string, 0, usualEndpoints)
 	}
-	zone, known := "", true
+	zone, known := l.zones.of(a.node)
 	if len(a.zone) > 0 {
-		zone = l.zones.named(a.zone)
-	} else {
-		zone, known = l.zones.of(a.node)
+		zone, known = l.zones.named(a.zone), true
 	}
 	if !known {
 		l.lacks = append(l.lacks, lack{len(l.in), string(a.node)})
