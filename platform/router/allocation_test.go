@@ -31,7 +31,7 @@ func forwardPaths(t testing.TB) (direct, routed *wireCaller) {
 
 func TestAllocationBudget(t *testing.T) {
 	if raceDetector {
-		t.Skip("pools drop things at random under the race detector")
+		t.Skip("SKIPPED: pools drop things at random under the race detector; run without -race")
 	}
 	direct, routed := forwardPaths(t)
 	m := wireMessage(forwardBytes)
