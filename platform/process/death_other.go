@@ -1,0 +1,8 @@
+//go:build !linux
+
+package process
+
+import "syscall"
+
+// dieWithParent can do nothing here: the lifeline must do.
+func dieWithParent(*syscall.SysProcAttr) {}
