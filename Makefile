@@ -19,13 +19,22 @@ help: ## show this
 build: ## build bin/breakbank
 	$(GO) build -o bin/breakbank ./cmd/breakbank
 
+.PHONY: ghz
+ghz: ## build bin/ghz, which the load generator is measured beside
+	$(GO) build -modfile=tools/peers/go.mod -o bin/ghz github.com/bojand/ghz/cmd/ghz
+
 .PHONY: test
 test: ## run all tests (needs only Go)
 	$(GO) test $(PKGS)
 
+# A process under the race detector waits a second at its end for reports from
+# other goroutines. Tests start hundreds of processes: a tenth is enough.
+RACE := GORACE=atexit_sleep_ms=100 $(GO) test -race -short
+
 .PHONY: race
 race: ## run the tests of all that has goroutines under the race detector, but for the long replays
-	$(GO) test -race -short $$($(GO) list $(PKGS) | grep -v -E '$(SERIAL)')
+	$(RACE) $$($(GO) list $(PKGS) | grep -v -E '$(SERIAL)|cmd/breakbank$$')
+	$(RACE) ./cmd/breakbank
 
 # How long each target is fuzzed, and where they are: package and function.
 FUZZTIME ?= 1m
@@ -67,6 +76,11 @@ lint: ## gofumpt, golangci-lint, buf lint, buf breaking against BASE (HEAD)
 format: ## rewrite the sources as gofumpt wants them
 	$(TOOL) golangci-lint fmt
 
+.PHONY: replays
+replays: ## the replays that 'go test ./...' leaves out: without one of the outage's mechanisms each, and in processes
+	BREAKBANK_REPLAYS=all $(GO) test ./cmd/breakbank -count=1 -v \
+		-run '^(TestIndependentStandInAnswers|TestWithoutTheEmptyService|TestWithoutDarkness|TestTheFixedParser|TestProcessesShowTheSamePicture)$$'
+
 .PHONY: replay-short
 replay-short: build ## replay the condensed outage (about half a minute)
 	bin/breakbank replay monzo-2017-short
@@ -74,6 +88,26 @@ replay-short: build ## replay the condensed outage (about half a minute)
 .PHONY: replay
 replay: build ## replay the outage of 27 October 2017 (under 4 minutes)
 	bin/breakbank replay
+
+.PHONY: image
+image: ## build the container image (needs Docker)
+	docker build -t breakbank .
+
+.PHONY: stack
+stack: ## bring the stack up in containers, break it, replay in it, take it down (needs Docker, or Debian)
+	.ci/stack
+
+.PHONY: stack-breaks
+stack-breaks: ## break the running stack in every way of docs/compose.md; say what journeys felt
+	deploy/compose/breaks
+
+# The rate and the length of soak-stack; half of what 'breakbank capacity' finds.
+STACKRATE ?= 50
+STACKTIME ?= 10m
+
+.PHONY: soak-stack
+soak-stack: build ## a platform in processes at STACKRATE (50/s) for STACKTIME (10m): memory, goroutines, files flat?
+	bin/breakbank bench soak --rate $(STACKRATE) --duration $(STACKTIME)
 
 .PHONY: clean
 clean: ## remove what was built and measured

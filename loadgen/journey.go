@@ -1,120 +1,116 @@
 package loadgen
 
 import (
-	"context"
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"breakbank/loadgen/transport"
 )
 
-// Journey is a kind of thing a customer does, an index into Journeys.
+// Journey is an index into the table of journeys of a load.
 type Journey uint8
 
-// The journeys of the bank's customers.
-const (
-	CardTap     Journey = iota // a payment with a current-account card
-	PrepaidTap                 // a payment with a prepaid card
-	TransferOut                // money sent from the app
-	TransferIn                 // money received over Faster Payments
-	AppRefresh                 // the app's first screen: balance and feed
-	CopsLookup                 // staff look a customer up
+// journeysMax bounds a table of journeys.
+const journeysMax = 64
 
-	// JourneyCount is how many journeys there are.
-	JourneyCount = int(iota)
-)
-
-// Patience is how long each kind of client waits, counted from the intended
-// time of the request (incident.md, "The bank's numbers").
-const (
-	cardNetworkPatience    = 5 * time.Second
-	fasterPaymentsPatience = 15 * time.Second
-	phonePatience          = 10 * time.Second
-	staffPatience          = 10 * time.Second
-
-	longestPatience = fasterPaymentsPatience
-)
-
-// JourneySpec is a row of the table of journeys.
+// JourneySpec is a kind of thing that a load does: how often, how patiently, and
+// by which calls.
 type JourneySpec struct {
 	// Name is the journey's name in every result.
 	Name string
-	// SharePercent is its share of the default mix.
-	SharePercent int
-	// Patience counts from the intended time.
+	// Weight is its share of the load; only the ratios count.
+	Weight int
+	// Patience counts from the intended time; pauses of the customer do not
+	// count.
 	Patience time.Duration
-	// Write says that the journey moves money: out of patience, its outcome is
-	// unknown; a read's is failed.
+	// Write says that the journey changes something: out of patience, its
+	// outcome is unknown; a read's is failed.
 	Write bool
-
-	// perform builds the request, sends it and classifies what came back. It
-	// returns by ctx's deadline.
-	perform func(ctx context.Context, e *edges, v *visit) Decision
+	// Steps are performed one after the other, until one decides.
+	Steps []Step
+	// Sends identifies what the steps send, as far as the arrival does not say it;
+	// it is in the schedule's hash. Draws says that they draw some of it, by
+	// Schedule.Drawn and Schedule.First: then these are too.
+	Sends []byte
+	Draws bool
+	// Key, if not nil, is the idempotency key of a visit; it is in the record.
+	Key func(s *Schedule, seq, retry int) string
+	// Again, if not nil, says whether the customer tries once more, and how long
+	// after the end of this try. It is asked after each try; v.Retry is how many
+	// came before it.
+	Again func(v *Visit, d Decision) (after time.Duration, again bool)
 }
 
-// Journeys is the table of journeys, indexed by Journey. The shares are the
-// default load mix of incident.md.
-var Journeys = [JourneyCount]JourneySpec{
-	CardTap:     {Name: "card_tap", SharePercent: 35, Patience: cardNetworkPatience, Write: true, perform: performCardTap},
-	PrepaidTap:  {Name: "prepaid_tap", SharePercent: 10, Patience: cardNetworkPatience, Write: true, perform: performPrepaidTap},
-	TransferOut: {Name: "transfer_out", SharePercent: 7, Patience: phonePatience, Write: true, perform: performTransferOut},
-	TransferIn:  {Name: "transfer_in", SharePercent: 8, Patience: fasterPaymentsPatience, Write: true, perform: performTransferIn},
-	AppRefresh:  {Name: "app_refresh", SharePercent: 38, Patience: phonePatience, perform: performAppRefresh},
-	CopsLookup:  {Name: "cops_lookup", SharePercent: 2, Patience: staffPatience, perform: performCopsLookup},
-}
-
-// String is the journey's name.
-func (j Journey) String() string {
-	if int(j) >= JourneyCount {
-		return fmt.Sprintf("Journey(%d)", uint8(j))
+// appendIdentity appends to a schedule's canonical encoding what a journey sends.
+func (j *JourneySpec) appendIdentity(buf []byte, s *Schedule) []byte {
+	if len(j.Sends) == 0 {
+		return buf
 	}
-	return Journeys[j].Name
+	buf = AppendText(AppendText(buf, j.Name), string(j.Sends))
+	if j.Draws {
+		buf = binary.BigEndian.AppendUint64(buf, s.Drawn)
+		buf = binary.BigEndian.AppendUint64(buf, uint64(s.First))
+	}
+	return buf
 }
 
-// ParseJourney is the inverse of String.
-func ParseJourney(name string) (Journey, error) {
-	names := make([]string, 0, JourneyCount)
-	for i, spec := range Journeys {
-		if spec.Name == name {
-			return Journey(i), nil
+// Step is one call of a journey. The functions of a table are called from many
+// goroutines at once, each with a visit of its own; they must not wait.
+type Step struct {
+	// Looks says that the step changes nothing, in a journey that does: until
+	// another step, whatever happens leaves no doubt (Visit.Writing).
+	Looks bool
+	// Think, if not nil, is how long the customer pauses before the call.
+	Think func(v *Visit) time.Duration
+	// Build fills in the call: Head, Target, Shard, Extra, Request, ReplyMax.
+	// What it does not set is zero; Turn and Deadline are set and may be changed.
+	// An error ends the journey.
+	Build func(v *Visit, c *transport.Call) error
+	// Judge looks at a complete answer. The zero Decision lets the journey go on;
+	// after the last step it means OK.
+	Judge func(v *Visit, c *transport.Call) Decision
+}
+
+// Names are the names of journeys, in their order.
+func Names(journeys []JourneySpec) []string {
+	names := make([]string, len(journeys))
+	for i := range journeys {
+		names[i] = journeys[i].Name
+	}
+	return names
+}
+
+// Find is the journey with a name.
+func Find(journeys []JourneySpec, name string) (Journey, error) {
+	if i := slices.IndexFunc(journeys, func(j JourneySpec) bool { return j.Name == name }); i >= 0 {
+		return Journey(i), nil
+	}
+	return 0, fmt.Errorf("no journey %q; the journeys are %s", name, strings.Join(Names(journeys), ", "))
+}
+
+// checkJourneys says what is wrong with a table.
+func checkJourneys(journeys []JourneySpec) error {
+	if len(journeys) == 0 || len(journeys) > journeysMax {
+		return fmt.Errorf("%d journeys: a load has 1 to %d", len(journeys), journeysMax)
+	}
+	sum := 0
+	for i := range journeys {
+		j := &journeys[i]
+		switch {
+		case j.Weight < 0:
+			return fmt.Errorf("the mix gives %s a weight of %d", j.Name, j.Weight)
+		case j.Patience <= 0:
+			return fmt.Errorf("%s has a patience of %v", j.Name, j.Patience)
+		case j.Weight > 0 && len(j.Steps) == 0:
+			return fmt.Errorf("%s has no steps", j.Name)
 		}
-		names = append(names, spec.Name)
+		sum += j.Weight
 	}
-	return 0, fmt.Errorf("no journey %q; the journeys are %s", name, strings.Join(names, ", "))
-}
-
-// MarshalText writes the journey's name.
-func (j Journey) MarshalText() ([]byte, error) {
-	if int(j) >= JourneyCount {
-		return nil, fmt.Errorf("%v is not in the table of journeys", j)
+	if sum == 0 {
+		return fmt.Errorf("no journey has a weight: %s", strings.Join(Names(journeys), ", "))
 	}
-	return []byte(Journeys[j].Name), nil
-}
-
-// UnmarshalText reads a journey's name.
-func (j *Journey) UnmarshalText(text []byte) error {
-	parsed, err := ParseJourney(string(text))
-	if err != nil {
-		return err
-	}
-	*j = parsed
 	return nil
-}
-
-// Mix is the weight of each journey in a load; only the ratios count.
-type Mix [JourneyCount]int
-
-// DefaultMix is the load mix of incident.md.
-func DefaultMix() Mix {
-	var m Mix
-	for i, spec := range Journeys {
-		m[i] = spec.SharePercent
-	}
-	return m
-}
-
-// Only is a mix of one journey.
-func Only(j Journey) Mix {
-	var m Mix
-	m[j] = 1
-	return m
 }

@@ -1,31 +1,16 @@
 package loadgen
 
 import (
+	"container/heap"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
+
+	"breakbank/loadgen/draw"
 )
 
-// Customer is what a client knows of itself. Index i in a plan enters the bank
-// at zone i mod 3.
-type Customer struct {
-	ID            string // as the app and staff know it
-	Account       string // the current account
-	CardNumber    string // of the current account
-	PrepaidNumber string // of the prepaid card
-}
-
-// The loads of a run. Each has its own acquirer, so that no key of one is ever
-// a key of another.
-const (
-	LoadMain   = "main"
-	LoadWarmup = "warmup"
-)
-
-// loads is the table of loads; the index is part of the keys, so only append.
-var loads = []string{LoadMain, LoadWarmup}
+// LoadMain is what a load is called that has no other name.
+const LoadMain = "main"
 
 // maxArrivals bounds a schedule: at 24 bytes each, some 500 MB.
 const maxArrivals = 20_000_000
@@ -33,16 +18,38 @@ const maxArrivals = 20_000_000
 // Plan is what a schedule is drawn from.
 type Plan struct {
 	Seed uint64
-	// Load is LoadMain (also when empty) or LoadWarmup.
+	// Load names it; empty is LoadMain. Loads of one seed draw differently.
 	Load string
 	// Pacer says when.
 	Pacer Pacer
 	// Duration is how long; arrivals lie in [0, Duration).
 	Duration time.Duration
-	// Mix says what; the zero Mix is DefaultMix.
-	Mix Mix
-	// Customers says who; all are equally likely.
-	Customers []Customer
+	// Journeys say what, by their weights.
+	Journeys []JourneySpec
+	// Population says who, and how much; nil is nobody in particular.
+	Population Population
+}
+
+// Population is who makes the arrivals of a load.
+type Population interface {
+	// Check says what is wrong with it.
+	Check() error
+	// AppendIdentity appends to a schedule's canonical encoding whatever of the
+	// population decides what is sent.
+	AppendIdentity(buf []byte) []byte
+	// Drawer starts to draw. of gives the stream of a purpose.
+	Drawer(of func(purpose string) draw.Stream) Drawer
+}
+
+// Drawer fills in the arrivals of one schedule, in order.
+type Drawer interface {
+	// Draw sets the customer, the amount and the counterparty of an arrival,
+	// whose time and journey are set. It draws equally much for every journey,
+	// so that another mix changes the journeys and nothing else.
+	Draw(a *Arrival)
+	// After lists arrivals that this one leads to, later than it; they lead to
+	// nothing themselves. The slice is valid until the next call.
+	After(a *Arrival) []Arrival
 }
 
 // check says what is wrong with a plan.
@@ -52,19 +59,13 @@ func (p *Plan) check() error {
 		return errors.New("the plan has no pacer")
 	case p.Duration <= 0:
 		return fmt.Errorf("a duration of %v holds no arrival", p.Duration)
-	case len(p.Customers) == 0:
-		return errors.New("the plan has no customers")
-	case !slices.Contains(loads, p.Load):
-		return fmt.Errorf("no load %q; the loads are %s", p.Load, strings.Join(loads, ", "))
 	}
-	for j, weight := range p.Mix {
-		if weight < 0 {
-			return fmt.Errorf("the mix gives %v a weight of %d", Journey(j), weight)
-		}
+	if err := checkJourneys(p.Journeys); err != nil {
+		return err
 	}
-	for i := range p.Customers {
-		if id := p.Customers[i].ID; strings.ContainsFunc(id, needsEscape) {
-			return fmt.Errorf("customer %d has the id %q, which JSON would have to escape", i, id)
+	if p.Population != nil {
+		if err := p.Population.Check(); err != nil {
+			return err
 		}
 	}
 	if v, ok := p.Pacer.(Validator); ok {
@@ -73,80 +74,114 @@ func (p *Plan) check() error {
 	return nil
 }
 
-// needsEscape says whether JSON has a character escaped in a string; requests
-// are written by hand.
-func needsEscape(r rune) bool { return r < ' ' || r == '"' || r == '\\' }
-
 // Draw draws the schedule of a plan: a pure function of it.
-func Draw(p Plan) (*Schedule, error) { return draw(p, maxArrivals) }
+func Draw(p Plan) (*Schedule, error) { return drawUpTo(p, maxArrivals) }
 
-func draw(p Plan, limit int) (*Schedule, error) {
+func drawUpTo(p Plan, limit int) (*Schedule, error) {
 	if p.Load == "" {
 		p.Load = LoadMain
-	}
-	if p.Mix == (Mix{}) {
-		p.Mix = DefaultMix()
 	}
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("draw schedule: %w", err)
 	}
-	s := &Schedule{Load: p.Load, Duration: p.Duration, Customers: p.Customers}
-	draws := newDraws(&p)
-	at := time.Duration(0)
+	s := &Schedule{Load: p.Load, Seed: p.Seed, Duration: p.Duration, Journeys: p.Journeys, Population: p.Population}
+	s.Drawn = draw.New(p.Seed, p.Load, "values").Uint64()
+	of := func(purpose string) draw.Stream { return draw.New(p.Seed, p.Load, purpose) }
+	d := drawing{plan: &p, times: of("times"), journeys: of("journeys"), mixSum: weightOf(p.Journeys)}
+	if p.Population != nil {
+		d.drawer = p.Population.Drawer(of)
+	}
 	for {
-		at = p.Pacer.Next(at, draws.times.exponential)
-		if at >= p.Duration {
+		a, ok := d.next()
+		if !ok {
 			break
 		}
 		if len(s.Arrivals) == limit {
 			return nil, fmt.Errorf("draw schedule: more than %d arrivals in %v", limit, p.Duration)
 		}
-		s.Arrivals = append(s.Arrivals, draws.arrival(at))
-		s.PeakPerS = max(s.PeakPerS, p.Pacer.Rate(at))
+		s.Arrivals = append(s.Arrivals, a)
+		s.PeakPerS = max(s.PeakPerS, p.Pacer.Rate(a.At))
 	}
 	return s, nil
 }
 
-// draws holds a stream a purpose. Each arrival takes from all of them, whatever
-// its journey, so that another mix changes the journeys and nothing else.
-type draws struct {
-	times, journeys, customers, amounts, counterparties stream
-
-	mix         Mix
-	mixSum      uint64
-	customerSet uint64
+func weightOf(journeys []JourneySpec) (sum uint64) {
+	for i := range journeys {
+		sum += uint64(journeys[i].Weight)
+	}
+	return sum
 }
 
-func newDraws(p *Plan) *draws {
-	of := func(purpose string) stream { return newStream(p.Seed, p.Load, purpose) }
-	d := &draws{
-		times: of("times"), journeys: of("journeys"), customers: of("customers"),
-		amounts: of("amounts"), counterparties: of("counterparties"),
-		mix: p.Mix, customerSet: uint64(len(p.Customers)),
-	}
-	for _, weight := range p.Mix {
-		d.mixSum += uint64(weight)
-	}
-	return d
+// drawing is a schedule being drawn: a stream a purpose, and the arrivals to
+// which others have led.
+type drawing struct {
+	plan            *Plan
+	times, journeys draw.Stream
+	mixSum          uint64
+	drawer          Drawer
+	at              time.Duration
+	pending         *Arrival // drawn, but a follower comes first
+	followers       followers
 }
 
-func (d *draws) arrival(at time.Duration) Arrival {
-	a := Arrival{
-		At:           at,
-		Customer:     int32(d.customers.below(d.customerSet)),
-		Counterparty: uint16(d.counterparties.below(counterparties)),
+// next is the next arrival.
+func (d *drawing) next() (Arrival, bool) {
+	if d.pending == nil && d.at < d.plan.Duration {
+		if d.at = d.plan.Pacer.Next(d.at, d.times.Exponential); d.at < d.plan.Duration {
+			a := d.arrival()
+			d.pending = &a
+		}
 	}
-	amount := amountMinor(d.amounts)
-	pick := d.journeys.below(d.mixSum)
-	for j, weight := range d.mix {
-		if pick < uint64(weight) {
+	if len(d.followers) > 0 && (d.pending == nil || d.followers[0].At < d.pending.At) {
+		return heap.Pop(&d.followers).(Arrival), true
+	}
+	if d.pending == nil {
+		return Arrival{}, false
+	}
+	a := *d.pending
+	d.pending = nil
+	if d.drawer != nil {
+		for _, f := range d.drawer.After(&a) {
+			if f.At < d.plan.Duration {
+				f.Follows = true
+				heap.Push(&d.followers, f)
+			}
+		}
+	}
+	return a, true
+}
+
+func (d *drawing) arrival() Arrival {
+	a := Arrival{At: d.at}
+	pick := d.journeys.Below(d.mixSum)
+	for j := range d.plan.Journeys {
+		weight := uint64(d.plan.Journeys[j].Weight)
+		if pick < weight {
 			a.Journey = Journey(j)
 			break
 		}
-		pick -= uint64(weight)
+		pick -= weight
 	}
-	if Journeys[a.Journey].Write {
-		a.AmountMinor = int32(amount)
+	if d.drawer != nil {
+		d.drawer.Draw(&a)
 	}
+	return a
+}
+
+// followers is a heap by time.
+type followers []Arrival
+
+func (f followers) Len() int           { return len(f) }
+func (f followers) Less(i, j int) bool { return f[i].At < f[j].At }
+func (f followers) Swap(i, j int)      { f[i], f[j] = f[j], f[i] }
+
+// Push implements heap.Interface.
+func (f *followers) Push(x any) { *f = append(*f, x.(Arrival)) }
+
+// Pop implements heap.Interface.
+func (f *followers) Pop() any {
+	last := len(*f) - 1
+	a := (*f)[last]
+	*f = (*f)[:last]
 	return a
 }

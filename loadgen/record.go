@@ -10,6 +10,8 @@ const (
 	CodeDropped = "dropped"
 	// CodeLate: its patience was over before the generator came to send it.
 	CodeLate = "late"
+	// CodeUnbuilt: the request could not be built.
+	CodeUnbuilt = "unbuilt"
 	// CodeLost: the connection broke, or the reply made no sense, after the
 	// request had left.
 	CodeLost = "LOST"
@@ -21,10 +23,15 @@ const (
 // what the figures of a result and the audit of the books are made from.
 type Record struct {
 	// Load names the schedule, Seq counts within it.
-	Load    string  `json:"load"`
-	Seq     int     `json:"seq"`
-	Journey Journey `json:"journey"`
-	// Customer is an index into the schedule's customers.
+	Load string `json:"load"`
+	Seq  int    `json:"seq"`
+	// Retry is 0 for the arrival itself, and counts what its customer did when
+	// it had failed. Retries are in no figure of the load, but in their own.
+	Retry int `json:"retry,omitempty"`
+	// Journey is an index into the schedule's journeys, Name its name there.
+	Journey Journey `json:"-"`
+	Name    string  `json:"journey"`
+	// Customer is an index into the schedule's population.
 	Customer int `json:"customer"`
 	// AmountMinor is in pence, 0 for a read.
 	AmountMinor int64 `json:"amount_minor,omitempty"`
@@ -37,6 +44,11 @@ type Record struct {
 	IntendedNs int64 `json:"intended_ns"`
 	SentNs     int64 `json:"sent_ns"`
 	DoneNs     int64 `json:"done_ns"`
+	// ThinkNs is how much of the time between sent and done the customer
+	// paused; it is in no latency.
+	ThinkNs int64 `json:"think_ns,omitempty"`
+	// Messages is how many came back, of a stream.
+	Messages int64 `json:"messages,omitempty"`
 
 	Decision
 	Provenance
@@ -58,6 +70,9 @@ type Decision struct {
 	Queued  bool `json:"queued,omitempty"`
 	// Err is the error's text, cut to errMaxBytes.
 	Err string `json:"err,omitempty"`
+	// Own says that Err is the generator's own text, not a server's: its numbers
+	// are few, and stay where errors are grouped by their causes.
+	Own bool `json:"-"`
 }
 
 // Provenance is what the hops behind an edge reported about their routes.

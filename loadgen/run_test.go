@@ -5,132 +5,206 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"breakbank/loadgen"
-	"breakbank/loadgen/recording"
+	"breakbank/loadgen/pacer"
+	"breakbank/loadgen/transport"
 
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-
-	bankv1 "breakbank/proto/bank/v1"
 )
 
-// soon is when a load starts: late enough for the connections to be up.
-func soon() time.Time { return time.Now().Add(100 * time.Millisecond) }
+// helpful is a server that does as a test says.
+type helpful struct {
+	testpb.UnimplementedTestServiceServer
+	// enter, if set, sees each call, and may hold it or refuse it.
+	enter func(ctx context.Context) error
+}
 
-// run offers a schedule and returns the records in order. Each arrival must
-// have exactly one.
-func run(t *testing.T, r loadgen.Runner, s *loadgen.Schedule, start time.Time) ([]loadgen.Record, loadgen.Summary) {
+func (h *helpful) EmptyCall(ctx context.Context, _ *testpb.Empty) (*testpb.Empty, error) {
+	_ = grpc.SetTrailer(ctx, metadata.Pairs("bb-route", "stale", "bb-route-age-ms", "1500", "bb-attempts", "3"))
+	if h.enter != nil {
+		if err := h.enter(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &testpb.Empty{}, nil
+}
+
+func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
-	recorder := recording.New(2 * len(s.Arrivals))
-	summary, err := r.Run(t.Context(), s, start, recorder)
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	records := recorder.Records()
-	checkAccounts(t, s, records, summary)
-	return records, summary
+	return l
 }
 
-func checkAccounts(t *testing.T, s *loadgen.Schedule, records []loadgen.Record, summary loadgen.Summary) {
+// serve serves until the test ends, or until the returned server is stopped.
+func (h *helpful) serve(t *testing.T, l net.Listener) *grpc.Server {
+	s := grpc.NewServer()
+	testpb.RegisterTestServiceServer(s, h)
+	var served sync.WaitGroup
+	served.Go(func() { _ = s.Serve(l) })
+	t.Cleanup(func() {
+		s.Stop()
+		served.Wait()
+	})
+	return s
+}
+
+// connect makes a transport to an address, with each connection made or failed.
+func connect(t *testing.T, address string) transport.Transport {
 	t.Helper()
-	if n := summary.Sent + summary.Dropped + summary.Late; n != len(records) || n > summary.Scheduled {
-		t.Fatalf("%d records for %+v", len(records), summary)
+	w, err := transport.NewWire(transport.Config{Targets: []transport.Target{{Name: "helpful", Addresses: []string{address}, Connections: 2}}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !summary.Interrupted && len(records) != len(s.Arrivals) {
-		t.Fatalf("%d records for %d arrivals", len(records), len(s.Arrivals))
+	t.Cleanup(w.Close)
+	_ = w.Settle(t.Context())
+	return w
+}
+
+// open serves and connects.
+func (h *helpful) open(t *testing.T) transport.Transport {
+	l := listen(t, "127.0.0.1:0")
+	h.serve(t, l)
+	return connect(t, l.Addr().String())
+}
+
+var helpfulHead = transport.Head{Path: testpb.TestService_EmptyCall_FullMethodName, Authority: "helpful"}
+
+// asking is a step that asks the helpful server.
+var asking = loadgen.Step{
+	Build: func(_ *loadgen.Visit, c *transport.Call) error {
+		c.Head = &helpfulHead
+		b, err := transport.AppendMessage(c.Buffer(), func(b []byte) ([]byte, error) { return b, nil })
+		c.SetRequest(b)
+		return err
+	},
+	Judge: judge,
+}
+
+// asks is a table of a write, a read, and one who asks three times.
+func asks(patience time.Duration) []loadgen.JourneySpec {
+	key := func(_ *loadgen.Schedule, seq, _ int) string { return string(rune('a' + seq%26)) }
+	return []loadgen.JourneySpec{
+		{Name: "write", Weight: 2, Patience: patience, Write: true, Steps: []loadgen.Step{asking}, Key: key},
+		{Name: "read", Weight: 2, Patience: patience, Steps: []loadgen.Step{asking}},
+		{Name: "session", Weight: 1, Patience: patience, Steps: []loadgen.Step{asking, asking, asking}},
 	}
-	seen := map[int]bool{}
-	for _, r := range records {
-		a := s.Arrivals[r.Seq]
-		if seen[r.Seq] || r.Journey != a.Journey || r.Customer != int(a.Customer) || r.Key != s.Key(r.Seq) {
+}
+
+// only is the first journeys of asks.
+func only(n int, patience time.Duration) []loadgen.JourneySpec { return asks(patience)[:n] }
+
+func schedule(t *testing.T, perS float64, lasts time.Duration, journeys []loadgen.JourneySpec) *loadgen.Schedule {
+	t.Helper()
+	return drawn(t, loadgen.Plan{
+		Seed: 1, Load: "some", Pacer: pacer.Constant{PerS: perS}, Duration: lasts, Journeys: journeys, Population: crowd{n: 50},
+	})
+}
+
+// book keeps records by their numbers.
+type book struct {
+	mu      sync.Mutex
+	records map[int]loadgen.Record
+	twice   []int
+}
+
+func (b *book) Record(r *loadgen.Record) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.records == nil {
+		b.records = map[int]loadgen.Record{}
+	}
+	if _, twice := b.records[r.Seq]; twice {
+		b.twice = append(b.twice, r.Seq)
+	}
+	b.records[r.Seq] = *r
+}
+
+// run performs a schedule and returns its records. Each arrival must have
+// exactly one that agrees with it.
+func run(t *testing.T, ctx context.Context, r loadgen.Runner, s *loadgen.Schedule, start time.Time, tell ...loadgen.Sink) (map[int]loadgen.Record, loadgen.Summary) {
+	t.Helper()
+	var b book
+	summary, err := r.Run(ctx, s, start, loadgen.Tee(append([]loadgen.Sink{&b}, tell...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.twice) > 0 {
+		t.Fatalf("recorded twice: %v", b.twice)
+	}
+	n := summary.Sent + summary.Dropped + summary.Late + summary.Unsent
+	if n != len(b.records) || n > summary.Scheduled || !summary.Interrupted && n != len(s.Arrivals) {
+		t.Fatalf("%d records of %d arrivals for %+v", len(b.records), len(s.Arrivals), summary)
+	}
+	for seq, r := range b.records {
+		a := s.Arrivals[seq]
+		key := ""
+		if s.Journeys[a.Journey].Key != nil {
+			key = s.Journeys[a.Journey].Key(s, seq, 0)
+		}
+		if r.Load != s.Load || r.Journey != a.Journey || r.Name != s.Journeys[a.Journey].Name || r.Customer != int(a.Customer) || r.Key != key {
 			t.Fatalf("record %+v of arrival %+v", r, a)
 		}
-		seen[r.Seq] = true
 		if r.Outcome < loadgen.OK || r.Outcome > loadgen.Unknown || r.DoneNs < r.SentNs || r.Sent() && r.SentNs < r.IntendedNs {
 			t.Fatalf("record %+v", r)
 		}
+		if r.Sent() && summary.SentNs[seq] != r.SentNs {
+			t.Fatalf("sent at %d by the summary, at %d by the record", summary.SentNs[seq], r.SentNs)
+		}
 	}
+	return b.records, summary
 }
 
-func taps(t *testing.T, perS float64, lasts time.Duration) *loadgen.Schedule {
-	return draw(t, loadgen.Plan{Seed: 1, Pacer: loadgen.Constant{PerS: perS}, Duration: lasts, Mix: loadgen.Only(loadgen.CardTap)})
-}
-
-func TestEveryJourneyAgainstASoundBank(t *testing.T) {
-	b := openBank(t)
-	s := draw(t, loadgen.Plan{Seed: 1, Pacer: loadgen.Poisson{PerS: 400}, Duration: time.Second})
-	origin := time.Now().Add(-time.Minute)
-	records, summary := run(t, loadgen.Runner{Targets: b.targets, Origin: origin}, s, soon())
-	if summary.Sent != len(records) || summary.MaxInFlight != 400*15*12/10 {
+func TestEveryJourneyIsPerformedOnce(t *testing.T) {
+	h := &helpful{}
+	s := schedule(t, 400, 500*time.Millisecond, asks(5*time.Second))
+	tr, start := h.open(t), time.Now()
+	records, summary := run(t, t.Context(), loadgen.Runner{Transport: tr, Origin: start.Add(-time.Minute)}, s, start)
+	if summary.Sent != len(records) || summary.MaxInFlight != 400*15*12/10 || summary.Interrupted {
 		t.Errorf("%+v", summary)
 	}
-	var seen [loadgen.JourneyCount]int
+	var seen [3]int
 	for _, r := range records {
 		seen[r.Journey]++
-		if r.Outcome != loadgen.OK || r.Route != "stale" || r.RouteAgeMs != 1500 || r.Attempts != 3 {
+		steps := len(s.Journeys[r.Journey].Steps)
+		if r.Outcome != loadgen.OK || r.Code != "OK" || r.Route != "stale" || r.RouteAgeMs != 1500 || r.Attempts != 3*steps {
 			t.Fatalf("%+v", r)
 		}
-		if r.IntendedNs < 60e9 || r.IntendedNs > 62e9 {
+		if r.IntendedNs < 60e9 || r.IntendedNs > 60e9+s.Duration.Nanoseconds() {
 			t.Fatalf("a minute after the origin, %+v", r)
 		}
 	}
 	if slices.Contains(seen[:], 0) {
 		t.Fatalf("journeys seen: %v", seen)
 	}
-	if len(b.requests) != len(records) {
-		t.Errorf("%d requests came for %d records", len(b.requests), len(records))
-	}
-	who := map[string]int{}
-	for i, c := range s.Customers {
-		for _, identity := range []string{c.ID, c.Account, c.CardNumber, c.PrepaidNumber} {
-			who[identity] = i
-		}
-	}
-	for _, r := range b.requests {
-		customer, known := who[r.identity]
-		if !known || r.zone != customer%3 || r.named != r.edge || r.left <= 0 || r.left > 15*time.Second {
-			t.Fatalf("customer %d: %+v", customer, r)
-		}
-	}
 }
 
-func TestOutcomesOfTheCardNetwork(t *testing.T) {
-	b := openBank(t)
-	b.authorise = func(r *bankv1.AuthoriseRequest) *bankv1.AuthoriseResponse {
-		if strings.HasPrefix(r.GetCardNumber(), "535521") {
-			return &bankv1.AuthoriseResponse{ResponseCode: "51", DecidedBy: "prepaid"}
-		}
-		return &bankv1.AuthoriseResponse{ResponseCode: "00", DecidedBy: "standin"}
-	}
-	mix := loadgen.Mix{loadgen.CardTap: 1, loadgen.PrepaidTap: 1}
-	s := draw(t, loadgen.Plan{Seed: 1, Pacer: loadgen.Constant{PerS: 400}, Duration: 100 * time.Millisecond, Mix: mix})
-	records, _ := run(t, loadgen.Runner{Targets: b.targets}, s, soon())
-	for _, r := range records {
-		want := map[loadgen.Journey]loadgen.Outcome{loadgen.CardTap: loadgen.Degraded, loadgen.PrepaidTap: loadgen.Declined}[r.Journey]
-		if r.Outcome != want || r.Standin != (want == loadgen.Degraded) {
-			t.Fatalf("%+v", r)
-		}
-	}
-}
-
-// TestAStalledBankDoesNotSlowTheLoad: the bank answers nobody until everybody
-// has come. A generator that waits for answers would never finish.
-func TestAStalledBankDoesNotSlowTheLoad(t *testing.T) {
-	b := openBank(t)
-	s := draw(t, loadgen.Plan{Seed: 1, Pacer: loadgen.Poisson{PerS: 400}, Duration: 500 * time.Millisecond})
+// TestAStalledServerDoesNotSlowTheLoad: the server answers nobody until
+// everybody has come. A generator that waits for answers would never finish.
+func TestAStalledServerDoesNotSlowTheLoad(t *testing.T) {
+	s := schedule(t, 400, 500*time.Millisecond, only(2, 15*time.Second))
 	var everybody sync.WaitGroup
 	everybody.Add(len(s.Arrivals))
-	b.enter = func(context.Context, request) error {
+	h := &helpful{enter: func(context.Context) error {
 		everybody.Done()
 		everybody.Wait()
 		return nil
-	}
-	records, summary := run(t, loadgen.Runner{Targets: b.targets}, s, soon())
+	}}
+	records, summary := run(t, t.Context(), loadgen.Runner{Transport: h.open(t)}, s, time.Now())
 	if summary.PeakInFlight != len(s.Arrivals) {
 		t.Errorf("%d of %d were in flight at once", summary.PeakInFlight, len(s.Arrivals))
 	}
@@ -143,15 +217,13 @@ func TestAStalledBankDoesNotSlowTheLoad(t *testing.T) {
 }
 
 func TestTheCapDrops(t *testing.T) {
-	b := openBank(t)
-	s := taps(t, 400, 100*time.Millisecond)
 	const limit = 10
-	dropped := make(chan struct{}, len(s.Arrivals))
-	allDropped := make(chan struct{})
-	b.enter = func(context.Context, request) error {
+	s := schedule(t, 400, 100*time.Millisecond, only(1, 15*time.Second))
+	dropped, allDropped := make(chan struct{}, len(s.Arrivals)), make(chan struct{})
+	h := &helpful{enter: func(context.Context) error {
 		<-allDropped
 		return nil
-	}
+	}}
 	var watcher sync.WaitGroup
 	watcher.Go(func() {
 		for range len(s.Arrivals) - limit {
@@ -159,49 +231,46 @@ func TestTheCapDrops(t *testing.T) {
 		}
 		close(allDropped)
 	})
-	recorder := recording.New(len(s.Arrivals))
-	sink := loadgen.Tee(recorder, loadgen.SinkFunc(func(r *loadgen.Record) {
-		if r.Code == loadgen.CodeDropped {
-			dropped <- struct{}{}
-		}
-	}))
-	r := loadgen.Runner{Targets: b.targets, MaxInFlight: limit}
-	summary, err := r.Run(t.Context(), s, soon(), sink)
-	if err != nil {
-		t.Fatal(err)
-	}
+	records, summary := run(t, t.Context(), loadgen.Runner{Transport: h.open(t), MaxInFlight: limit}, s, time.Now(),
+		loadgen.SinkFunc(func(r *loadgen.Record) {
+			if r.Code == loadgen.CodeDropped {
+				dropped <- struct{}{}
+			}
+		}))
 	watcher.Wait()
-	checkAccounts(t, s, recorder.Records(), summary)
 	if summary.Sent != limit || summary.Dropped != len(s.Arrivals)-limit || summary.PeakInFlight != limit {
 		t.Errorf("%+v", summary)
 	}
-	for i, r := range recorder.Records() {
-		if i >= limit && (r.Outcome != loadgen.Failed || r.Code != loadgen.CodeDropped || r.Sent()) {
+	for seq, r := range records {
+		if wasDropped := r.Outcome == loadgen.Failed && r.Code == loadgen.CodeDropped && !r.Sent(); wasDropped != (seq >= limit) {
 			t.Errorf("%+v", r)
 		}
 	}
 }
 
-// TestPatienceCountsFromTheIntendedTime starts a load that is 3 s late: what is
-// left of a tap's 5 s is 2, in which it also has to connect, and 3 s later
-// nothing. Counted from its sending it would give up after 8 s.
+// TestPatienceCountsFromTheIntendedTime starts loads that are late: what is left
+// of a patience of 3 s is one second, and then nothing. Counted from its sending
+// it would be given up 2 s later.
 func TestPatienceCountsFromTheIntendedTime(t *testing.T) {
-	b := openBank(t)
-	b.enter = func(ctx context.Context, _ request) error {
+	const patience, late = 3 * time.Second, 2 * time.Second
+	h := &helpful{enter: func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
-	}
-	s := taps(t, 100, 40*time.Millisecond)
-	records, _ := run(t, loadgen.Runner{Targets: b.targets}, s, time.Now().Add(-3*time.Second))
+	}}
+	tr := h.open(t)
+	s := schedule(t, 200, 50*time.Millisecond, only(2, patience))
+	records, _ := run(t, t.Context(), loadgen.Runner{Transport: tr}, s, time.Now().Add(-late))
 	for _, r := range records {
-		if r.Outcome != loadgen.Unknown || r.Code != "DEADLINE_EXCEEDED" {
+		// A write may have happened; a read has failed.
+		want := map[loadgen.Journey]loadgen.Outcome{0: loadgen.Unknown, 1: loadgen.Failed}[r.Journey]
+		if r.Outcome != want || r.Code != "DEADLINE_EXCEEDED" {
 			t.Errorf("%+v", r)
 		}
-		if response := time.Duration(r.DoneNs - r.IntendedNs); response < 4900*time.Millisecond || response > 7500*time.Millisecond {
-			t.Errorf("gave up after %v, want 5 s", response)
+		if response := time.Duration(r.DoneNs - r.IntendedNs); response < patience || response > patience+late {
+			t.Errorf("gave up after %v, want %v", response, patience)
 		}
 	}
-	records, summary := run(t, loadgen.Runner{Targets: b.targets}, s, time.Now().Add(-6*time.Second))
+	records, summary := run(t, t.Context(), loadgen.Runner{Transport: tr}, s, time.Now().Add(-2*patience))
 	if summary.Late != len(records) || summary.Sent != 0 {
 		t.Errorf("%+v", summary)
 	}
@@ -212,71 +281,107 @@ func TestPatienceCountsFromTheIntendedTime(t *testing.T) {
 	}
 }
 
-func TestReadsOutOfPatienceFail(t *testing.T) {
-	b := openBank(t)
-	b.enter = func(ctx context.Context, _ request) error {
-		<-ctx.Done()
-		return ctx.Err()
+func TestWhereNobodyListensNothingIsSent(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	address := l.Addr().String()
+	l.Close()
+	records, summary := run(t, t.Context(), loadgen.Runner{Transport: connect(t, address)}, schedule(t, 300, 200*time.Millisecond, asks(5*time.Second)), time.Now())
+	if summary.Unsent != len(records) || summary.Sent != 0 {
+		t.Errorf("%+v", summary)
 	}
-	mix := loadgen.Mix{loadgen.AppRefresh: 1, loadgen.TransferOut: 1}
-	s := draw(t, loadgen.Plan{Seed: 1, Pacer: loadgen.Constant{PerS: 200}, Duration: 50 * time.Millisecond, Mix: mix})
-	records, _ := run(t, loadgen.Runner{Targets: b.targets}, s, time.Now().Add(-9900*time.Millisecond))
 	for _, r := range records {
-		want := loadgen.Failed
-		if loadgen.Journeys[r.Journey].Write {
-			want = loadgen.Unknown
-		}
-		if r.Outcome != want || r.Code != "DEADLINE_EXCEEDED" {
+		if r.Outcome != loadgen.Failed || r.Code != "UNAVAILABLE" || r.Sent() || !strings.Contains(r.Err, "refused") {
 			t.Errorf("%+v", r)
 		}
-	}
-}
-
-func TestWhereNobodyListensNothingWasExecuted(t *testing.T) {
-	var dead loadgen.Targets
-	for range 3 {
-		l := listen(t, "127.0.0.1:0")
-		addr := []string{l.Addr().String()}
-		l.Close()
-		dead.CardNet, dead.FPS, dead.Gateway = append(dead.CardNet, addr...), append(dead.FPS, addr...), append(dead.Gateway, addr...)
-	}
-	s := draw(t, loadgen.Plan{Seed: 1, Pacer: loadgen.Poisson{PerS: 300}, Duration: 300 * time.Millisecond})
-	records, _ := run(t, loadgen.Runner{Targets: dead}, s, soon())
-	for _, r := range records {
-		if r.Outcome != loadgen.Failed || r.Code != "UNAVAILABLE" {
-			t.Errorf("%+v", r)
-		}
-		if time.Duration(r.DoneNs-r.SentNs) > time.Second {
+		if time.Duration(r.DoneNs-r.IntendedNs) > time.Second {
 			t.Errorf("it did not fail fast: %+v", r)
 		}
 	}
 }
 
-// TestALostConnection kills a card network's server with requests in it: those
-// may have been executed. A refusal by a server was not, whatever its cause.
-// Once a server is there again, so is the load.
+// TestASessionThatBreaksOff: what a session's end leaves in doubt depends on
+// whether it had begun to write, not on the step at which it broke off.
+func TestASessionThatBreaksOff(t *testing.T) {
+	h := &helpful{}
+	live, dead := listen(t, "127.0.0.1:0"), listen(t, "127.0.0.1:0")
+	h.serve(t, live)
+	dead.Close()
+	w, err := transport.NewWire(transport.Config{Targets: []transport.Target{
+		{Name: "half dead", Addresses: []string{live.Addr().String(), dead.Addr().String()}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	_ = w.Settle(t.Context())
+	at := func(shard int, looks bool) loadgen.Step {
+		return loadgen.Step{Looks: looks, Judge: judge, Build: func(v *loadgen.Visit, c *transport.Call) error {
+			c.Shard = shard
+			return asking.Build(v, c)
+		}}
+	}
+	unbuilt := loadgen.Step{Looks: true, Judge: judge, Build: func(*loadgen.Visit, *transport.Call) error { return errors.New("no words") }}
+	for name, c := range map[string]struct {
+		steps []loadgen.Step
+		want  loadgen.Outcome
+		code  string
+	}{
+		"nothing was reached":            {[]loadgen.Step{at(1, false)}, loadgen.Failed, "UNAVAILABLE"},
+		"the write was not sent":         {[]loadgen.Step{at(0, true), at(1, false)}, loadgen.Failed, "UNAVAILABLE"},
+		"only looks":                     {[]loadgen.Step{at(0, true), at(1, true)}, loadgen.Failed, "UNAVAILABLE"},
+		"the write was answered":         {[]loadgen.Step{at(0, false), at(1, true)}, loadgen.Unknown, "UNAVAILABLE"},
+		"the look could not be built":    {[]loadgen.Step{at(0, true), unbuilt}, loadgen.Failed, loadgen.CodeUnbuilt},
+		"nor that which was after write": {[]loadgen.Step{at(0, false), unbuilt}, loadgen.Unknown, loadgen.CodeUnbuilt},
+		"all went well":                  {[]loadgen.Step{at(0, true), at(0, false), at(0, true)}, loadgen.OK, "OK"},
+	} {
+		journeys := []loadgen.JourneySpec{{Name: "session", Weight: 1, Patience: 5 * time.Second, Write: true, Steps: c.steps}}
+		records, _ := run(t, t.Context(), loadgen.Runner{Transport: w}, schedule(t, 50, 50*time.Millisecond, journeys), time.Now())
+		for _, r := range records {
+			if r.Outcome != c.want || r.Code != c.code {
+				t.Errorf("%s: %+v, want %v, %s", name, r, c.want, c.code)
+			}
+		}
+	}
+}
+
+// seqHeader tells the server which arrival asks: of two that are due together,
+// either may come first.
+const seqHeader = "x-seq"
+
+// askingBySeq is asking, and says which arrival it is.
+var askingBySeq = loadgen.Step{
+	Build: func(v *loadgen.Visit, c *transport.Call) error {
+		c.Extra = []hpack.HeaderField{{Name: seqHeader, Value: strconv.Itoa(v.Seq)}}
+		return asking.Build(v, c)
+	},
+	Judge: judge,
+}
+
+// seqOf is the arrival that asks; -1 if it does not say.
+func seqOf(ctx context.Context) int {
+	for _, value := range metadata.ValueFromIncomingContext(ctx, seqHeader) {
+		if seq, err := strconv.Atoi(value); err == nil {
+			return seq
+		}
+	}
+	return -1
+}
+
+// TestALostConnection stops a server with a request in it, which may have been
+// executed. One that a server refused was not. Once a server is there again, so
+// is the load, which lasts until then.
 func TestALostConnection(t *testing.T) {
-	b := openBank(t)
 	l := listen(t, "127.0.0.1:0")
-	addr := l.Addr().String()
-	targets := loadgen.Targets{CardNet: []string{addr}}
-	server := b.startGRPC(t, l, 0)
-	s := taps(t, 50, 1200*time.Millisecond)
-	refused, killed := make(chan struct{}), make(chan struct{})
+	address := l.Addr().String()
+	answered, killed := make(chan struct{}), make(chan struct{})
 	kill := sync.OnceFunc(func() { close(killed) })
-	var restart sync.WaitGroup
-	restart.Go(func() {
-		<-killed
-		server.Stop()
-		b.startGRPC(t, listenAgain(t, addr), 0)
-	})
-	b.enter = func(ctx context.Context, r request) error {
-		switch r.key {
-		case s.Key(0):
+	before := &helpful{enter: func(ctx context.Context) error {
+		switch seqOf(ctx) {
+		case 0:
 			return status.Error(codes.Unavailable, "refused, not executed")
-		case s.Key(1):
+		case 1:
 			select {
-			case <-refused: // The answer must not be lost with the connection.
+			case <-answered: // The answer must not be lost with the connection.
 			case <-ctx.Done():
 			}
 			kill()
@@ -284,90 +389,104 @@ func TestALostConnection(t *testing.T) {
 			return ctx.Err()
 		}
 		return nil
-	}
-	recorder := recording.New(len(s.Arrivals))
-	sink := loadgen.Tee(recorder, loadgen.SinkFunc(func(r *loadgen.Record) {
-		if r.Seq == 0 {
-			close(refused)
-		}
-	}))
-	summary, err := (&loadgen.Runner{Targets: targets}).Run(t.Context(), s, soon(), sink)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}}
+	ctx, finish := context.WithCancel(t.Context())
+	defer finish()
+	var first atomic.Int64 // of those who reached the server that is there again
+	after := &helpful{enter: func(ctx context.Context) error {
+		first.CompareAndSwap(0, int64(seqOf(ctx)))
+		finish()
+		return nil
+	}}
+	server := before.serve(t, l)
+	var restart sync.WaitGroup
+	restart.Go(func() {
+		<-killed
+		server.Stop()
+		after.serve(t, listenAgain(t, address))
+	})
+	journeys := only(1, 5*time.Second)
+	journeys[0].Steps = []loadgen.Step{askingBySeq}
+	s := schedule(t, 50, time.Minute, journeys)
+	records, _ := run(t, ctx, loadgen.Runner{Transport: connect(t, address)}, s, time.Now(),
+		loadgen.SinkFunc(func(r *loadgen.Record) {
+			if r.Seq == 0 {
+				close(answered)
+			}
+		}))
 	kill() // in case that the request never came
 	restart.Wait()
-	records := recorder.Records()
-	checkAccounts(t, s, records, summary)
 	if r := records[0]; r.Outcome != loadgen.Failed || r.Code != "UNAVAILABLE" {
 		t.Errorf("refused by the server: %+v", r)
 	}
-	if r := records[1]; r.Outcome != loadgen.Unknown || r.Code != "UNAVAILABLE" {
+	if r := records[1]; r.Outcome != loadgen.Unknown || r.Code != loadgen.CodeLost || !r.Sent() {
 		t.Errorf("lost with its connection: %+v", r)
 	}
-	if r := records[len(records)-1]; r.Outcome != loadgen.OK {
+	if r := records[int(first.Load())]; r.Seq < 2 || r.Outcome != loadgen.OK {
 		t.Errorf("after the restart: %+v", r)
 	}
 }
 
 // listenAgain listens where a server has just stopped.
-func listenAgain(t *testing.T, addr string) net.Listener {
+func listenAgain(t *testing.T, address string) net.Listener {
 	for deadline := time.Now().Add(5 * time.Second); ; {
-		l, err := net.Listen("tcp", addr)
-		if err == nil {
+		l, err := net.Listen("tcp", address)
+		if err == nil || time.Now().After(deadline) {
+			if err != nil {
+				t.Error(err)
+			}
 			return l
-		}
-		if time.Now().After(deadline) {
-			t.Error(err)
-			return nil
 		}
 	}
 }
 
+// TestAnInterruptedLoad begins nothing more, and gives what is in flight up
+// after its grace.
 func TestAnInterruptedLoad(t *testing.T) {
-	b := openBank(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var once sync.Once
-	b.enter = func(ctx context.Context, _ request) error {
-		once.Do(cancel)
+	h := &helpful{enter: func(ctx context.Context) error {
+		cancel()
 		<-ctx.Done()
 		return ctx.Err()
-	}
-	s := taps(t, 100, time.Minute)
-	recorder := recording.New(len(s.Arrivals))
-	r := loadgen.Runner{Targets: b.targets, Grace: 50 * time.Millisecond}
+	}}
+	s := schedule(t, 100, time.Minute, only(1, 15*time.Second))
+	r := loadgen.Runner{Transport: h.open(t), Grace: 50 * time.Millisecond}
 	began := time.Now()
-	summary, err := r.Run(ctx, s, soon(), recorder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	records, summary := run(t, ctx, r, s, time.Now())
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("it took %v to stop", took)
 	}
-	checkAccounts(t, s, recorder.Records(), summary)
 	if !summary.Interrupted || summary.Sent == 0 || summary.Scheduled > 100 {
 		t.Errorf("%+v", summary)
 	}
-	for _, r := range recorder.Records() {
-		if r.Outcome != loadgen.Unknown || r.Code != "CANCELLED" {
+	for _, r := range records {
+		if r.Outcome != loadgen.Unknown || r.Code != "DEADLINE_EXCEEDED" {
 			t.Errorf("cut off by the grace: %+v", r)
 		}
 	}
 }
 
-func TestTargetsThatCannotBeUsed(t *testing.T) {
-	s := taps(t, 100, 100*time.Millisecond)
+func TestRunnersThatCannotRun(t *testing.T) {
+	h := &helpful{}
+	tr := h.open(t)
+	s := schedule(t, 100, 100*time.Millisecond, asks(time.Second))
+	empty := schedule(t, 1, 100*time.Millisecond, asks(time.Second))
 	sink := loadgen.SinkFunc(func(*loadgen.Record) {})
-	for want, targets := range map[string]loadgen.Targets{
-		"no address is given": {},
-		"must be host:port":   {CardNet: []string{"localhost"}},
+	for want, c := range map[string]struct {
+		runner   loadgen.Runner
+		schedule *loadgen.Schedule
+		sink     loadgen.Sink
+	}{
+		"no sink":             {loadgen.Runner{Transport: tr}, s, nil},
+		"no transport":        {loadgen.Runner{}, s, sink},
+		"part 2 of 2":         {loadgen.Runner{Transport: tr, Part: 2, Parts: 2}, s, sink},
+		"part 0 of -1":        {loadgen.Runner{Transport: tr, Parts: -1}, s, sink},
+		"a closed loop of -1": {loadgen.Runner{Transport: tr, Closed: -1}, s, sink},
+		"over 0 arrivals":     {loadgen.Runner{Transport: tr, Closed: 1}, empty, sink},
 	} {
-		if _, err := loadgen.Run(t.Context(), s, time.Now(), targets, sink); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: %v", targets, err)
+		if _, err := c.runner.Run(t.Context(), c.schedule, time.Now(), c.sink); err == nil || !strings.Contains(err.Error(), want) || errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want an error with %q", err, want)
 		}
-	}
-	if _, err := loadgen.Run(t.Context(), s, time.Now(), loadgen.Targets{}, nil); err == nil || errors.Is(err, context.Canceled) {
-		t.Errorf("without a sink: %v", err)
 	}
 }

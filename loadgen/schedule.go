@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -13,53 +13,50 @@ import (
 type Arrival struct {
 	// At is the intended time since the start.
 	At time.Duration
-	// Customer is an index into the schedule's customers.
+	// Customer is an index into the schedule's population.
 	Customer int32
 	// AmountMinor is in pence, 0 for a read.
 	AmountMinor int32
 	// Counterparty picks the merchant, the payee or the sender.
 	Counterparty uint16
 	Journey      Journey
+	// Follows says that another arrival has led to this one; the pacer knows
+	// nothing of it.
+	Follows bool
 }
 
-// Schedule is all that a load will ask of the bank. It is not changed once
-// drawn, and may be shared.
+// Schedule is all that a load will ask for. It is not changed once drawn, and
+// may be shared.
 type Schedule struct {
 	// Load names the schedule in keys and records.
-	Load      string
-	Duration  time.Duration
-	Customers []Customer
+	Load     string
+	Seed     uint64
+	Duration time.Duration
+	// Journeys is the table that arrivals and records point into.
+	Journeys   []JourneySpec
+	Population Population
 	// Arrivals are in order of their times.
 	Arrivals []Arrival
-	// PeakPerS is the highest rate at any arrival.
+	// Drawn is what is drawn from while the schedule is performed. It is of the seed
+	// and the load's name as drawn, so that one that is renamed sends the same.
+	Drawn uint64
+	// First is the number of its first arrival where requests are numbered for
+	// what they send. In keys and records they count from 0.
+	First int
+	// PeakPerS is the pacer's highest rate at any arrival.
 	PeakPerS float64
 }
 
 // SHA256 is the hash, in hex, of a canonical encoding of everything that is
-// sent: who the customers are, and each arrival. Integers are big endian,
-// strings carry their length.
+// sent: who the customers are, each arrival, and where journeys say so what they
+// send. Integers are big endian, strings carry their length.
 func (s *Schedule) SHA256() string {
 	h := sha256.New()
-	var buf []byte
-	text := func(v string) {
-		buf = binary.BigEndian.AppendUint32(buf, uint32(len(v)))
-		buf = append(buf, v...)
-	}
-	flush := func() {
-		h.Write(buf)
-		buf = buf[:0]
-	}
-	text("breakbank schedule 1")
-	text(s.Load)
+	buf := AppendText(nil, "breakbank schedule 1")
+	buf = AppendText(buf, s.Load)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(s.Duration))
-	buf = binary.BigEndian.AppendUint64(buf, uint64(len(s.Customers)))
-	for i := range s.Customers {
-		c := &s.Customers[i]
-		text(c.ID)
-		text(c.Account)
-		text(c.CardNumber)
-		text(c.PrepaidNumber)
-		flush()
+	if s.Population != nil {
+		buf = s.Population.AppendIdentity(buf)
 	}
 	buf = binary.BigEndian.AppendUint64(buf, uint64(len(s.Arrivals)))
 	for i := range s.Arrivals {
@@ -68,11 +65,34 @@ func (s *Schedule) SHA256() string {
 		buf = binary.BigEndian.AppendUint32(buf, uint32(a.Customer))
 		buf = binary.BigEndian.AppendUint32(buf, uint32(a.AmountMinor))
 		buf = binary.BigEndian.AppendUint16(buf, a.Counterparty)
-		text(Journeys[a.Journey].Name)
-		flush()
+		buf = AppendText(buf, s.Journeys[a.Journey].Name)
+		h.Write(buf)
+		buf = buf[:0]
 	}
-	flush()
+	for i := range s.Journeys {
+		buf = s.Journeys[i].appendIdentity(buf, s)
+	}
+	h.Write(buf)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// closedMostPerS is more than all workers of a closed loop get through in a second.
+const closedMostPerS = 5_000_000
+
+// GoesOnAfter has the numbers of s go on after those of a load before it, so that
+// no two requests of the two are numbered alike. How many a closed loop makes
+// nobody knows: it leaves room for more than it can make.
+func (s *Schedule) GoesOnAfter(before *Schedule, closed bool) {
+	s.First = before.First + len(before.Arrivals)
+	if closed {
+		s.First = before.First + int(math.Ceil(before.Duration.Seconds()*closedMostPerS))
+	}
+}
+
+// AppendText appends a string and its length, as schedules are hashed.
+func AppendText(buf []byte, v string) []byte {
+	buf = binary.BigEndian.AppendUint32(buf, uint32(len(v)))
+	return append(buf, v...)
 }
 
 // Until is how many journeys are scheduled before a time since the start.
@@ -84,37 +104,4 @@ func (s *Schedule) Until(at time.Duration) int {
 		return 1
 	})
 	return n
-}
-
-// epoch is where the schedule's own clock starts: the day of the outage, the
-// minute at which the scenario's load begins (13:55 in London). Keys are made
-// from this clock and not the wall's, so that a seed gives the same keys.
-var epoch = time.Date(2017, time.October, 27, 12, 55, 0, 0, time.UTC)
-
-// Key is the idempotency key of arrival seq, "" for a read. It is unique over
-// the loads of a run.
-//
-// A card network tells a resent message by STAN, transmission time and acquirer
-// (ISO 8583 DE11, DE7, DE32): six digits that count and start over, MMDDhhmmss,
-// and the acquirer's number, here one per load. The count cannot start over
-// within a second, since a load has fewer than a million arrivals in one. A
-// transfer is told by a number of its kind and the same three.
-func (s *Schedule) Key(seq int) string {
-	a := &s.Arrivals[seq]
-	if !Journeys[a.Journey].Write {
-		return ""
-	}
-	const (
-		stans         = 1_000_000
-		firstAcquirer = 445_500
-	)
-	key := fmt.Sprintf("%06d-%s-%06d", seq%stans, epoch.Add(a.At).Format("0102150405"),
-		firstAcquirer+slices.Index(loads, s.Load))
-	switch a.Journey {
-	case TransferOut:
-		return "out-" + key
-	case TransferIn:
-		return "in-" + key
-	}
-	return key
 }

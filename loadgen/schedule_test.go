@@ -1,39 +1,72 @@
 package loadgen_test
 
 import (
-	"flag"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"breakbank/loadgen"
-	"breakbank/loadgen/evidence"
+	"breakbank/loadgen/draw"
+	"breakbank/loadgen/pacer"
+	"breakbank/loadgen/transport"
 
 	"pgregory.net/rapid"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func customers(n int) []loadgen.Customer {
-	all := make([]loadgen.Customer, n)
-	for i := range all {
-		all[i] = loadgen.Customer{
-			ID: fmt.Sprintf("c%05d", i), Account: fmt.Sprintf("acc-%05d", i),
-			CardNumber: fmt.Sprintf("535522%09d0", i), PrepaidNumber: fmt.Sprintf("535521%09d0", i),
-		}
-	}
-	return all
+// crowd is a population of so many. Each arrival of journey 0 leads to others,
+// as many as there are delays.
+type crowd struct {
+	n      uint64
+	delays []time.Duration
 }
 
-func draw(t testing.TB, p loadgen.Plan) *loadgen.Schedule {
-	t.Helper()
-	if p.Customers == nil {
-		p.Customers = customers(100)
+func (c crowd) Check() error {
+	if c.n == 0 {
+		return errors.New("nobody is there")
 	}
+	return nil
+}
+
+func (c crowd) AppendIdentity(buf []byte) []byte { return binary.BigEndian.AppendUint64(buf, c.n) }
+
+func (c crowd) Drawer(of func(string) draw.Stream) loadgen.Drawer { return &crowdDrawer{c, of("who")} }
+
+type crowdDrawer struct {
+	crowd
+	who draw.Stream
+}
+
+func (d *crowdDrawer) Draw(a *loadgen.Arrival) { a.Customer = int32(d.who.Below(d.n)) }
+
+func (d *crowdDrawer) After(a *loadgen.Arrival) []loadgen.Arrival {
+	var after []loadgen.Arrival
+	for i, delay := range d.delays {
+		if a.Journey == 0 {
+			after = append(after, loadgen.Arrival{At: a.At + delay, Customer: a.Customer, Journey: 1, Counterparty: uint16(i + 1)})
+		}
+	}
+	return after
+}
+
+// idle is a step for plans that are only drawn.
+var idle = []loadgen.Step{{Build: func(*loadgen.Visit, *transport.Call) error { return errors.New("not to be sent") }}}
+
+// kinds is a table of journeys with these weights.
+func kinds(weights ...int) []loadgen.JourneySpec {
+	table := make([]loadgen.JourneySpec, len(weights))
+	for i, weight := range weights {
+		table[i] = loadgen.JourneySpec{Name: fmt.Sprint("kind ", i), Weight: weight, Patience: time.Second, Steps: idle}
+	}
+	return table
+}
+
+func drawn(t testing.TB, p loadgen.Plan) *loadgen.Schedule {
+	t.Helper()
 	s, err := loadgen.Draw(p)
 	if err != nil {
 		t.Fatal(err)
@@ -41,209 +74,208 @@ func draw(t testing.TB, p loadgen.Plan) *loadgen.Schedule {
 	return s
 }
 
-// pacers are all pacers, each at about 500 a second.
-var pacers = []struct {
-	name  string
-	pacer loadgen.Pacer
-}{
-	{"poisson", loadgen.Poisson{PerS: 500}},
-	{"constant", loadgen.Constant{PerS: 500}},
-	{"ramp up", loadgen.Ramp{FromPerS: 0, ToPerS: 1000, Over: 8 * time.Second}},
-	{"ramp down", loadgen.Ramp{FromPerS: 1000, ToPerS: 100, Over: 5 * time.Second}},
-	{"step", loadgen.Step{FromPerS: 100, ToPerS: 900, At: 5 * time.Second}},
-	{"burst", loadgen.Burst{BasePerS: 250, PeakPerS: 1500, Every: time.Second, For: 200 * time.Millisecond}},
-}
-
-// TestGoldenSchedules holds the schedule of a seed fixed: across versions of
-// this code, of Go, and across machines.
-func TestGoldenSchedules(t *testing.T) {
-	var got strings.Builder
-	for _, p := range pacers {
-		s := draw(t, loadgen.Plan{Seed: 1, Pacer: p.pacer, Duration: 10 * time.Second})
-		last := len(s.Arrivals) - 1
-		fmt.Fprintf(&got, "%s: %s, %d arrivals, the last %+v, key %q\n", p.name, s.SHA256(), len(s.Arrivals), s.Arrivals[last], s.Key(last))
-	}
-	path := filepath.Join("testdata", "schedules.golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != string(want) {
-		t.Errorf("the schedules of seed 1 have changed (-update if meant):\ngot\n%swant\n%s", got.String(), want)
-	}
-}
-
 func TestTheHashTellsSchedulesApart(t *testing.T) {
-	base := loadgen.Plan{Seed: 1, Pacer: loadgen.Poisson{PerS: 100}, Duration: time.Second, Customers: customers(10)}
-	hash := draw(t, base).SHA256()
-	if again := draw(t, base).SHA256(); again != hash {
+	base := loadgen.Plan{Seed: 1, Pacer: pacer.Poisson{PerS: 100}, Duration: time.Second, Journeys: kinds(1, 1), Population: crowd{n: 10}}
+	hash := drawn(t, base).SHA256()
+	if again := drawn(t, base).SHA256(); again != hash {
 		t.Errorf("the same plan gave %s, then %s", hash, again)
 	}
+	renamed := kinds(1, 1)
+	renamed[0].Name = "another"
 	for name, change := range map[string]func(*loadgen.Plan){
-		"seed":      func(p *loadgen.Plan) { p.Seed = 2 },
-		"load":      func(p *loadgen.Plan) { p.Load = loadgen.LoadWarmup },
-		"pacer":     func(p *loadgen.Plan) { p.Pacer = loadgen.Poisson{PerS: 101} },
-		"duration":  func(p *loadgen.Plan) { p.Duration *= 2 },
-		"mix":       func(p *loadgen.Plan) { p.Mix = loadgen.Only(loadgen.CardTap) },
-		"customers": func(p *loadgen.Plan) { p.Customers = customers(11) },
+		"seed":       func(p *loadgen.Plan) { p.Seed = 2 },
+		"load":       func(p *loadgen.Plan) { p.Load = "another" },
+		"pacer":      func(p *loadgen.Plan) { p.Pacer = pacer.Poisson{PerS: 101} },
+		"duration":   func(p *loadgen.Plan) { p.Duration++ },
+		"mix":        func(p *loadgen.Plan) { p.Journeys = kinds(1, 2) },
+		"name":       func(p *loadgen.Plan) { p.Journeys = renamed },
+		"population": func(p *loadgen.Plan) { p.Population = crowd{n: 11} },
+		"nobody":     func(p *loadgen.Plan) { p.Population = nil },
 	} {
 		p := base
 		change(&p)
-		if draw(t, p).SHA256() == hash {
+		if drawn(t, p).SHA256() == hash {
 			t.Errorf("another %s gives the same hash", name)
 		}
 	}
 }
 
-func TestAnotherMixKeepsTimesAndCustomers(t *testing.T) {
-	p := loadgen.Plan{Seed: 3, Pacer: loadgen.Poisson{PerS: 200}, Duration: time.Second}
-	all := draw(t, p)
-	p.Mix = loadgen.Only(loadgen.CopsLookup)
-	cops := draw(t, p)
-	if len(all.Arrivals) != len(cops.Arrivals) {
-		t.Fatalf("%d arrivals became %d", len(all.Arrivals), len(cops.Arrivals))
+// TestTheHashCoversWhatIsSent: what the steps send, and, where that is drawn too,
+// what it is drawn from.
+func TestTheHashCoversWhatIsSent(t *testing.T) {
+	plan := func(seed uint64, load, sends string, draws bool) *loadgen.Schedule {
+		journeys := kinds(1)
+		journeys[0].Sends, journeys[0].Draws = []byte(sends), draws
+		return drawn(t, loadgen.Plan{Seed: seed, Load: load, Pacer: pacer.Constant{PerS: 10}, Duration: time.Second, Journeys: journeys})
 	}
-	for i, a := range all.Arrivals {
-		if b := cops.Arrivals[i]; a.At != b.At || a.Customer != b.Customer || b.Journey != loadgen.CopsLookup || b.AmountMinor != 0 {
-			t.Fatalf("arrival %d: %+v became %+v", i, a, b)
+	fixed, varying := plan(1, "", "a", false).SHA256(), plan(1, "", "a", true)
+	if plan(1, "", "b", false).SHA256() == fixed || plan(1, "", "", false).SHA256() == fixed {
+		t.Error("other data gives the same hash")
+	}
+	if plan(2, "", "a", false).SHA256() != fixed {
+		t.Error("another seed gives another hash, though the same is sent at the same times")
+	}
+	if plan(1, "", "a", true).SHA256() != varying.SHA256() || plan(2, "", "a", true).SHA256() == varying.SHA256() {
+		t.Error("the seed of what is drawn is not in the hash")
+	}
+	before := varying.SHA256()
+	if varying.GoesOnAfter(plan(1, "before", "a", true), false); varying.SHA256() == before || varying.First != 9 {
+		t.Errorf("the numbers of the requests are not in the hash: the first is %d", varying.First)
+	}
+}
+
+// TestLoadsDrawApart: what is drawn while a load is performed depends on its seed
+// and its name, but not on what it is renamed to for its records.
+func TestLoadsDrawApart(t *testing.T) {
+	plan := func(seed uint64, load string) *loadgen.Schedule {
+		return drawn(t, loadgen.Plan{Seed: seed, Load: load, Pacer: pacer.Constant{PerS: 10}, Duration: time.Second, Journeys: kinds(1)})
+	}
+	main := plan(1, "")
+	if again := plan(1, loadgen.LoadMain); again.Drawn != main.Drawn {
+		t.Error("the same load draws differently")
+	}
+	if plan(1, "warmup").Drawn == main.Drawn || plan(2, "").Drawn == main.Drawn {
+		t.Error("another load draws the same")
+	}
+	renamed := *main
+	if renamed.Load += " again"; renamed.Drawn != main.Drawn {
+		t.Error("a load that is renamed draws differently")
+	}
+	if renamed.GoesOnAfter(main, true); renamed.First < 1_000_000 {
+		t.Errorf("a closed loop of a second may have used numbers from %d on", renamed.First)
+	}
+}
+
+// TestPurposesDrawApart: another mix, or nobody to draw from, moves no time.
+func TestPurposesDrawApart(t *testing.T) {
+	base := loadgen.Plan{Seed: 3, Pacer: pacer.Poisson{PerS: 200}, Duration: time.Second, Journeys: kinds(1, 1), Population: crowd{n: 9}}
+	all := drawn(t, base)
+	for name, change := range map[string]func(*loadgen.Plan){
+		"mix":    func(p *loadgen.Plan) { p.Journeys = kinds(0, 1) },
+		"nobody": func(p *loadgen.Plan) { p.Population = nil },
+	} {
+		p := base
+		change(&p)
+		other := drawn(t, p)
+		if len(other.Arrivals) != len(all.Arrivals) {
+			t.Fatalf("%s: %d arrivals became %d", name, len(all.Arrivals), len(other.Arrivals))
+		}
+		for i, a := range all.Arrivals {
+			b := other.Arrivals[i]
+			if a.At != b.At || name == "mix" && (a.Customer != b.Customer || b.Journey != 1) || name == "nobody" && a.Journey != b.Journey {
+				t.Fatalf("%s: arrival %d: %+v became %+v", name, i, a, b)
+			}
 		}
 	}
 }
 
-// TestPacersKeepTheirRate compares arrivals in each half second with the
-// integral of Rate: a Poisson count of mean m lies within 5 √m of it but for
-// one time in a million.
-func TestPacersKeepTheirRate(t *testing.T) {
-	const window = 500 * time.Millisecond
-	for _, p := range pacers {
-		s := draw(t, loadgen.Plan{Seed: 5, Pacer: p.pacer, Duration: 10 * time.Second})
-		for from := time.Duration(0); from < s.Duration; from += window {
-			want := 0.0
-			for at := from; at < from+window; at += time.Millisecond {
-				want += p.pacer.Rate(at+time.Millisecond/2) / 1000
-			}
-			got := float64(s.Until(from+window) - s.Until(from))
-			if math.Abs(got-want) > 5*math.Sqrt(want)+1 {
-				t.Errorf("%s: %v arrivals from %v to %v, %.1f expected", p.name, got, from, from+window, want)
-			}
-		}
-	}
-}
-
-func TestSchedules(t *testing.T) {
-	everyone := customers(997)
+// TestWhatArrivalsLeadTo: each brings what follows from it, in order of time,
+// as far as the schedule lasts; and what follows brings nothing more.
+func TestWhatArrivalsLeadTo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		plan := loadgen.Plan{
-			Seed:     rapid.Uint64().Draw(t, "seed"),
-			Pacer:    rapid.SampledFrom(pacers).Draw(t, "pacer").pacer,
-			Duration: time.Duration(rapid.Int64Range(1, 10e9).Draw(t, "ns")), Customers: everyone,
+		ms := rapid.SliceOfN(rapid.IntRange(1, 1500), 0, 4).Draw(t, "delays")
+		delays := make([]time.Duration, len(ms))
+		for i := range ms {
+			delays[i] = time.Duration(ms[i]) * time.Millisecond
 		}
-		s, err := loadgen.Draw(plan)
+		p := loadgen.Plan{
+			Seed: rapid.Uint64().Draw(t, "seed"), Pacer: pacer.Poisson{PerS: 100}, Duration: 2 * time.Second,
+			Journeys: kinds(1, 2, 1), Population: crowd{n: 7, delays: delays},
+		}
+		s, err := loadgen.Draw(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var last time.Duration
-		for i, a := range s.Arrivals {
-			if a.At < last || a.At >= plan.Duration || int(a.Customer) >= len(everyone) || a.Customer < 0 {
-				t.Fatalf("arrival %d of %v after %v: %+v", i, plan.Duration, last, a)
-			}
-			if write := loadgen.Journeys[a.Journey].Write; write != (a.AmountMinor > 0) || write != (s.Key(i) != "") {
-				t.Fatalf("arrival %d: amount or key do not go with %v: %+v, %q", i, a.Journey, a, s.Key(i))
-			}
-			last = a.At
+		if !slices.IsSortedFunc(s.Arrivals, func(a, b loadgen.Arrival) int { return int(a.At - b.At) }) {
+			t.Fatal("not in order")
 		}
-		if n := s.Until(plan.Duration); n != len(s.Arrivals) {
-			t.Fatalf("%d of %d arrivals before the end", n, len(s.Arrivals))
+		p.Population = crowd{n: 7}
+		alone, err := loadgen.Draw(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := slices.Clone(alone.Arrivals)
+		for _, a := range alone.Arrivals {
+			for _, f := range (&crowdDrawer{crowd: crowd{delays: delays}}).After(&a) {
+				if f.Follows = true; f.At < p.Duration {
+					want = append(want, f)
+				}
+			}
+		}
+		order := func(a, b loadgen.Arrival) int {
+			return slices.Compare([]int64{int64(a.At), int64(a.Counterparty), int64(a.Customer)}, []int64{int64(b.At), int64(b.Counterparty), int64(b.Customer)})
+		}
+		slices.SortFunc(want, order)
+		got := slices.SortedFunc(slices.Values(s.Arrivals), order)
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %d arrivals, want %d", len(got), len(want))
 		}
 	})
 }
 
-// TestMixShares: with 200,000 arrivals, a share p is off by more than 5
+// TestWeights: with 100,000 arrivals, a share p is off by more than 5
 // √(p(1-p)/n) once in a million draws.
-func TestMixShares(t *testing.T) {
-	const n = 200_000.0
-	s := draw(t, loadgen.Plan{Seed: 11, Pacer: loadgen.Constant{PerS: n}, Duration: time.Second})
-	var counts [loadgen.JourneyCount]float64
-	amounts, taps := 0.0, 0.0
+func TestWeights(t *testing.T) {
+	const n = 100_000.0
+	weights := []int{3, 0, 5, 2}
+	s := drawn(t, loadgen.Plan{Seed: 11, Pacer: pacer.Constant{PerS: n}, Duration: time.Second, Journeys: kinds(weights...)})
+	counts := make([]float64, len(weights))
 	for _, a := range s.Arrivals {
 		counts[a.Journey]++
-		if a.AmountMinor > 0 {
-			amounts, taps = amounts+float64(a.AmountMinor), taps+1
-		}
 	}
-	sum := 0
-	for j, spec := range loadgen.Journeys {
-		sum += spec.SharePercent
-		p := float64(spec.SharePercent) / 100
+	for j, weight := range weights {
+		p := float64(weight) / 10
 		if got := counts[j] / n; math.Abs(got-p) > 5*math.Sqrt(p*(1-p)/n) {
-			t.Errorf("%s has a share of %.4f, want %.2f", spec.Name, got, p)
+			t.Errorf("journey %d has a share of %.4f, want %.2f", j, got, p)
 		}
-	}
-	if sum != 100 {
-		t.Errorf("the shares add up to %d %%", sum)
-	}
-	if mean := amounts / taps; math.Abs(mean-2000) > 40 {
-		t.Errorf("payments are £%.2f on average, want about £20", mean/100)
 	}
 }
 
-func TestPoissonGapsAreExponential(t *testing.T) {
-	rejected := 0
-	for seed := range uint64(40) {
-		s := draw(t, loadgen.Plan{Seed: seed, Pacer: loadgen.Poisson{PerS: 500}, Duration: 10 * time.Second})
-		if evidence.ExponentialGaps(evidence.Intended(s), 500).P < 0.01 {
-			rejected++
+func TestUntil(t *testing.T) {
+	s := drawn(t, loadgen.Plan{Pacer: pacer.Constant{PerS: 10}, Duration: time.Second, Journeys: kinds(1)})
+	for at, want := range map[time.Duration]int{0: 0, 100 * time.Millisecond: 0, 100*time.Millisecond + 1: 1, 950 * time.Millisecond: 9, time.Hour: 9} {
+		if got := s.Until(at); got != want {
+			t.Errorf("%d arrivals before %v, want %d", got, at, want)
 		}
-	}
-	// At 1 %, 40 fair draws are rejected 5 times or more once in 10,000.
-	if rejected >= 5 {
-		t.Errorf("%d of 40 schedules do not look like a Poisson process", rejected)
-	}
-	s := draw(t, loadgen.Plan{Seed: 1, Pacer: loadgen.Constant{PerS: 500}, Duration: 10 * time.Second})
-	if p := evidence.ExponentialGaps(evidence.Intended(s), 500).P; p > 1e-6 {
-		t.Errorf("a metronome passes for a Poisson process (P = %v)", p)
 	}
 }
 
-func TestKeysAreUniqueOverARun(t *testing.T) {
-	seen := map[string]bool{}
-	for _, load := range []string{loadgen.LoadMain, loadgen.LoadWarmup} {
-		s := draw(t, loadgen.Plan{Seed: 1, Load: load, Pacer: loadgen.Poisson{PerS: 20_000}, Duration: time.Second})
-		for seq := range s.Arrivals {
-			key := s.Key(seq)
-			if key != "" && seen[key] {
-				t.Fatalf("key %q comes twice", key)
-			}
-			seen[key] = true
-		}
-	}
-}
+// wrong is a pacer that knows that it is wrong.
+type wrong struct{ pacer.Poisson }
+
+func (wrong) Validate() error { return errors.New("it knows no time") }
 
 func TestPlansThatCannotBeDrawn(t *testing.T) {
 	good := func() loadgen.Plan {
-		return loadgen.Plan{Pacer: loadgen.Poisson{PerS: 1}, Duration: time.Second, Customers: customers(1)}
+		return loadgen.Plan{Pacer: pacer.Poisson{PerS: 1}, Duration: time.Second, Journeys: kinds(1, 0)}
 	}
+	drawn(t, good())
 	for want, spoil := range map[string]func(*loadgen.Plan){
-		"no pacer":           func(p *loadgen.Plan) { p.Pacer = nil },
-		"above 0 per second": func(p *loadgen.Plan) { p.Pacer = loadgen.Poisson{} },
-		"is not a rate":      func(p *loadgen.Plan) { p.Pacer = loadgen.Step{FromPerS: -1, ToPerS: 2} },
-		"longer than":        func(p *loadgen.Plan) { p.Pacer = loadgen.Ramp{ToPerS: 2} },
-		"is not a burst":     func(p *loadgen.Plan) { p.Pacer = loadgen.Burst{PeakPerS: 2} },
-		"holds no arrival":   func(p *loadgen.Plan) { p.Duration = 0 },
-		"no customers":       func(p *loadgen.Plan) { p.Customers = nil },
-		"main, warmup":       func(p *loadgen.Plan) { p.Load = "other" },
-		"a weight of -1":     func(p *loadgen.Plan) { p.Mix[0] = -1 },
-		"have to escape":     func(p *loadgen.Plan) { p.Customers = []loadgen.Customer{{ID: `a"b`}} },
+		"no pacer":         func(p *loadgen.Plan) { p.Pacer = nil },
+		"it knows no time": func(p *loadgen.Plan) { p.Pacer = wrong{} },
+		"holds no arrival": func(p *loadgen.Plan) { p.Duration = 0 },
+		"nobody is there":  func(p *loadgen.Plan) { p.Population = crowd{} },
+		"a weight of -1":   func(p *loadgen.Plan) { p.Journeys[0].Weight = -1 },
+		"no journey has a": func(p *loadgen.Plan) { p.Journeys[0].Weight = 0 },
+		"a patience of 0s": func(p *loadgen.Plan) { p.Journeys[1].Patience = 0 },
+		"has no steps":     func(p *loadgen.Plan) { p.Journeys[0].Steps = nil },
+		"0 journeys":       func(p *loadgen.Plan) { p.Journeys = nil },
+		"65 journeys":      func(p *loadgen.Plan) { p.Journeys = kinds(make([]int, 65)...) },
 	} {
 		p := good()
 		spoil(&p)
 		if _, err := loadgen.Draw(p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	table := kinds(1, 1)
+	if j, err := loadgen.Find(table, "kind 1"); err != nil || j != 1 {
+		t.Errorf("got %v, %v", j, err)
+	}
+	if _, err := loadgen.Find(table, "lunch"); err == nil || !strings.Contains(err.Error(), "kind 0, kind 1") {
+		t.Errorf("an unknown journey gives %v", err)
 	}
 }

@@ -3,11 +3,13 @@ package loadgen
 import (
 	"context"
 	"time"
+
+	"breakbank/loadgen/nap"
 )
 
 // fineSleep is how long before its time a sleep changes from the runtime's
 // timers, which can be interrupted but wake up to a millisecond late where the
-// poller counts in milliseconds, to nap, which is exact to some 0.1 ms.
+// poller counts in milliseconds, to nap.For, which is exact to some 0.1 ms.
 const fineSleep = 2 * time.Millisecond
 
 // sleepUntil sleeps until t. It says whether ctx still holds.
@@ -20,7 +22,7 @@ func sleepUntil(ctx context.Context, timer *time.Timer, t time.Time) bool {
 		case left <= 0:
 			return true
 		case left <= fineSleep:
-			nap(left)
+			nap.For(left)
 		default:
 			timer.Reset(left - fineSleep)
 			select {

@@ -1,7 +1,6 @@
 package arm_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,10 +8,9 @@ import (
 	"time"
 
 	"breakbank/bench/arm"
+	"breakbank/bench/golden"
 	"breakbank/platform/router"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestArmsAreRouters has the router itself read the section of every arm.
 func TestArmsAreRouters(t *testing.T) {
@@ -236,20 +234,7 @@ func TestRefused(t *testing.T) {
 			if err == nil {
 				t.Fatal("accepted")
 			}
-			got := err.Error() + "\n"
-			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("refused with\n%swant\n%s", got, want)
-			}
+			golden.Check(t, strings.TrimSuffix(file, ".yaml")+".golden", err.Error()+"\n")
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 	bookv1 "breakbank/proto/book/v1"
 	"breakbank/services/bank"
 )
@@ -17,7 +18,7 @@ func checkAdvices(e Evidence) finding {
 	asked := map[string]bool{}
 	for i := range e.Records {
 		r := &e.Records[i]
-		if r.Journey != loadgen.CardTap {
+		if r.Journey != customers.CardTap {
 			continue
 		}
 		asked[r.Key] = true

@@ -48,6 +48,7 @@ var checks = []check{
 	{"acknowledged exactly once", checkAcknowledged},
 	{"rejected never", checkRejected},
 	{"unknown at most once", checkUnknown},
+	{"nothing that nobody asked for", checkAsked},
 	{"advices applied once", checkAdvices},
 	{"decisions right", checkDecisions},
 	{"no account below its limit", checkLimits},

@@ -3,6 +3,7 @@ package audit
 import (
 	"breakbank/bench/result"
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 	"breakbank/platform/book"
 	bookv1 "breakbank/proto/book/v1"
 	"breakbank/services/bank"
@@ -22,7 +23,7 @@ func checkDecisions(e Evidence) finding {
 		}
 		f.checked++
 		if !rightlyDeclined(e.Books, r) {
-			f.faults.add("%s %s was declined (%s) and the book knows no reason", r.Journey, r.Key, r.Code)
+			f.faults.add("%s %s was declined (%s) and the book knows no reason", r.Name, r.Key, r.Code)
 		}
 	}
 	return f
@@ -33,7 +34,7 @@ func rightlyDeclined(books Books, r *loadgen.Record) bool {
 	customer := bank.CustomerAt(r.Customer)
 	refused := func(store, key string) bookv1.Refusal { return books[store].Entries[key].GetRefusal() }
 	switch r.Journey {
-	case loadgen.CardTap:
+	case customers.CardTap:
 		limit := refused(bank.StoreCards, r.Key)
 		switch r.Code {
 		case bank.InsufficientFunds:
@@ -46,7 +47,7 @@ func rightlyDeclined(books Books, r *loadgen.Record) bool {
 			return customer.CardState == bank.StateExpired
 		}
 		return false // 14: every customer's card exists.
-	case loadgen.PrepaidTap:
+	case customers.PrepaidTap:
 		return refused(bank.StorePrepaid, r.Key) != bookv1.Refusal_REFUSAL_UNSPECIFIED
 	default:
 		return refused(bank.StoreLedger, r.Key) != bookv1.Refusal_REFUSAL_UNSPECIFIED
@@ -85,10 +86,11 @@ func figures(e Evidence) result.AuditFigures {
 		}
 	}
 	f.HoldsReversed = ledger.reversed() + e.Books[bank.StorePrepaid].reversed()
-	writes(e, func(_ *loadgen.Record, did effect) {
+	payments(e, unanswered, func(_ *payment, did effect) {
 		if did.times > 0 {
 			f.UnknownHappened++
 		}
-	}, loadgen.Unknown)
+	})
+	f.ChargedAgain = chargedAgain(e)
 	return f
 }

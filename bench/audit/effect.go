@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 	"breakbank/platform/book"
 	bookv1 "breakbank/proto/book/v1"
 	"breakbank/services/bank"
@@ -23,7 +24,7 @@ type effect struct {
 func effectOf(books Books, r *loadgen.Record) effect {
 	customer := bank.CustomerAt(r.Customer)
 	switch r.Journey {
-	case loadgen.CardTap:
+	case customers.CardTap:
 		e := books[bank.StoreLedger].holds(customer.Account, r.AmountMinor, r.Key, bank.AdviceKey(r.Key))
 		limit := books[bank.StoreCards].holds(customer.LimitAccount, r.AmountMinor,
 			r.Key, bank.RetakeKey(r.Key), bank.AdviceKey(r.Key))
@@ -31,14 +32,14 @@ func effectOf(books Books, r *loadgen.Record) effect {
 			e.wrong = fmt.Sprintf("the card's limit is taken under %q, the money under %q", limit.by, e.by)
 		}
 		return e
-	case loadgen.PrepaidTap:
+	case customers.PrepaidTap:
 		return books[bank.StorePrepaid].holds(customer.PrepaidAccount, r.AmountMinor, r.Key)
-	case loadgen.TransferOut:
+	case customers.TransferOut, customers.PaySession:
 		return books[bank.StoreLedger].posting(r.Key, customer.Account, bank.AccountFPS, r.AmountMinor)
-	case loadgen.TransferIn:
+	case customers.TransferIn:
 		return books[bank.StoreLedger].posting(r.Key, bank.AccountFPS, customer.Account, r.AmountMinor)
 	}
-	return effect{wrong: fmt.Sprintf("%s moves no money", r.Journey)}
+	return effect{wrong: fmt.Sprintf("%s moves no money", r.Name)}
 }
 
 // holds counts the holds with one of the keys that stand at the end.

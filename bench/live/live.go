@@ -6,12 +6,10 @@ package live
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"golang.org/x/term"
-
 	"breakbank/bench/replay"
+	"breakbank/bench/screen"
 )
 
 // Heading says what is being played.
@@ -56,8 +54,8 @@ type View interface {
 
 // New returns a screen if out is a terminal, and plain lines otherwise.
 func New(out io.Writer, h Heading) View {
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return newScreen(f, h)
+	if f, is := screen.Terminal(out); is {
+		return newRedrawn(f, h)
 	}
 	return newLines(out, h)
 }

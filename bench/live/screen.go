@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
 	"breakbank/bench/result"
+	"breakbank/bench/screen"
 )
 
 const (
@@ -24,38 +24,21 @@ const (
 	nowWidth    = 11
 )
 
-// screen shows a run on a terminal that it redraws. It reads no keys: Ctrl-C
-// stays the signal that it is everywhere else.
-type screen struct {
-	program *tea.Program
-	done    sync.WaitGroup
+// redrawn shows a run on a terminal.
+type redrawn struct{ *screen.Screen }
+
+func newRedrawn(out *os.File, h Heading) redrawn {
+	return redrawn{screen.Open(out, model{heading: h, now: time.Now()})}
 }
 
-func newScreen(out *os.File, h Heading) *screen {
-	s := &screen{program: tea.NewProgram(model{heading: h, now: time.Now()},
-		tea.WithOutput(out), tea.WithInput(nil), tea.WithoutSignalHandler())}
-	s.done.Go(func() {
-		if _, err := s.program.Run(); err != nil {
-			fmt.Fprintln(os.Stderr, "live view:", err)
-		}
-	})
-	return s
-}
+func (s redrawn) Progress(text string)   { s.Tell(progress(text)) }
+func (s redrawn) Event(e result.Event)   { s.Tell(e) }
+func (s redrawn) Second(t result.Second) { s.Tell(t) }
 
-func (s *screen) Progress(text string)   { s.program.Send(progress(text)) }
-func (s *screen) Event(e result.Event)   { s.program.Send(e) }
-func (s *screen) Second(t result.Second) { s.program.Send(t) }
-
-func (s *screen) Close() {
-	s.program.Send(over{})
-	s.done.Wait()
-}
-
-// What the model is told besides result.Event and result.Second.
+// What the model is told besides result.Event, result.Second and screen.Over.
 type (
 	progress string
 	tick     time.Time
-	over     struct{}
 )
 
 // model is what the screen shows.
@@ -92,42 +75,31 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.events = append(m.events, msg)
 			m.events = m.events[max(0, len(m.events)-eventsShown):]
 		}
-	case over:
+	case screen.Over:
 		m.over = true
 		return m, tea.Quit
 	}
 	return m, nil
 }
 
-var (
-	bold  = lipgloss.NewStyle().Bold(true)
-	quiet = lipgloss.NewStyle().Faint(true)
-	good  = lipgloss.NewStyle().Foreground(lipgloss.Color("#3c9a8a"))
-	fair  = lipgloss.NewStyle().Foreground(lipgloss.Color("#e6b045"))
-	poor  = lipgloss.NewStyle().Foreground(lipgloss.Color("#c9473d"))
-	dead  = lipgloss.NewStyle().Foreground(lipgloss.Color("#8c3fa0"))
-)
-
 func (m model) View() tea.View {
 	if m.over {
 		return tea.NewView("")
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n", bold.Render("breakbank"), quiet.Render(m.heading.String()))
-	fmt.Fprintf(&b, "%s  %s  %s\n\n", bold.Render(pad(m.last.Clock, labelWidth)), bold.Render(pad(spaced(m.last.Phase), 22)),
-		quiet.Render(strings.TrimSpace(m.progress+"  "+m.heading.left(m.now))))
+	fmt.Fprintf(&b, "%s  %s\n", screen.Bold.Render("breakbank"), screen.Quiet.Render(m.heading.String()))
+	fmt.Fprintf(&b, "%s  %s  %s\n\n", screen.Bold.Render(screen.Pad(m.last.Clock, labelWidth)), screen.Bold.Render(screen.Pad(spaced(m.last.Phase), 22)),
+		screen.Quiet.Render(strings.TrimSpace(m.progress+"  "+m.heading.left(m.now))))
 	room := max(10, m.width-labelWidth-nowWidth-2)
 	for _, journey := range result.Journeys() {
-		fmt.Fprintf(&b, "%s%s  %s\n", pad(spaced(journey), labelWidth),
-			pad(percent(m.last.Journeys[journey]), nowWidth), m.history(journey, room))
+		fmt.Fprintf(&b, "%s%s  %s\n", screen.Pad(spaced(journey), labelWidth),
+			screen.Pad(percent(m.last.Journeys[journey]), nowWidth), m.history(journey, room))
 	}
 	b.WriteString("\n" + m.routers() + "\n\n")
 	for _, e := range m.events {
-		fmt.Fprintf(&b, "%s %s\n", quiet.Render(pad(e.Clock, labelWidth)), cut(eventText(e), m.width-labelWidth-1))
+		fmt.Fprintf(&b, "%s %s\n", screen.Quiet.Render(screen.Pad(e.Clock, labelWidth)), cut(eventText(e), m.width-labelWidth-1))
 	}
-	v := tea.NewView(b.String())
-	v.AltScreen = true
-	return v
+	return screen.Full(b.String())
 }
 
 // history draws one character a second, the newest at the right.
@@ -151,28 +123,24 @@ func bar(j result.Journey) string {
 	height := string(steps[min(len(steps)-1, int(j.Answered()*float64(len(steps))))])
 	switch {
 	case j.Good() >= 0.99:
-		return good.Render(height)
+		return screen.Good.Render(height)
 	case j.Answered() >= 0.5:
-		return fair.Render(height)
+		return screen.Fair.Render(height)
 	}
-	return poor.Render(height)
+	return screen.Poor.Render(height)
 }
 
 func (m model) routers() string {
 	var b strings.Builder
-	b.WriteString(pad("routers", labelWidth))
+	b.WriteString(screen.Pad("routers", labelWidth))
 	for _, r := range m.last.Routers {
 		style := map[string]lipgloss.Style{
-			result.RouterLive: good, result.RouterStale: fair, result.RouterPoisoned: dead, result.RouterDown: poor,
-			result.RouterWaiting: quiet,
+			result.RouterLive: screen.Good, result.RouterStale: screen.Fair, result.RouterPoisoned: screen.Dead, result.RouterDown: screen.Poor,
+			result.RouterWaiting: screen.Quiet,
 		}[r.State]
 		fmt.Fprintf(&b, "%s %s  ", r.Node, style.Render(stateText(r)))
 	}
 	return b.String()
-}
-
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-lipgloss.Width(text)))
 }
 
 func cut(text string, width int) string {

@@ -23,7 +23,10 @@ type measured struct {
 	settled bool
 	self    evidence.Self
 	steal   float64
-	audit   result.Audit
+	spent   evidence.Spent // by whom, where spentKnown
+	// spentKnown is false of a platform that this process has not started.
+	spentKnown bool
+	audit      result.Audit
 	// partial says that the run was stopped before it was complete. failed is
 	// why, if it was not its user who stopped it.
 	partial bool
@@ -39,7 +42,7 @@ const baselinePhase = "baseline"
 
 // assemble makes the result.
 func (p *play) assemble(m measured) *result.Result {
-	records, opts, plan := m.records, p.run.opts, p.run.plan
+	records, opts, plan := result.FirstTries(m.records), p.run.opts, p.run.plan
 	series := p.series(records, m.endS)
 	run := result.Run{
 		Records: records, Spans: p.spans, Seconds: series, Pace: plan.Pace,
@@ -49,13 +52,16 @@ func (p *play) assemble(m measured) *result.Result {
 		Schema: result.Schema, Kind: result.KindReplay, RunID: opts.RunID,
 		Scenario: opts.Scenario.Name, Arm: opts.Arm.Name, Fallback: opts.Arm.Fallback, Without: opts.Without,
 		Seed: opts.Seed, RatePerS: opts.RatePerS, Pace: plan.Pace, Topology: opts.Topology,
+		Customers:      p.run.clients.name,
 		ScheduleSHA256: p.run.sha, Partial: m.partial,
 		Phases: result.Phases(records, p.spans), Impact: result.MeasureImpact(run),
-		Routes: result.CountRoutes(records), Faults: append([]result.Fault{}, p.faults...), Audit: m.audit,
-		Load: result.MeasureLoad(records, p.offered(), opts.RatePerS, m.self), Series: series,
+		Retries: result.CountRetries(m.records),
+		Routes:  result.CountRoutes(records), Faults: append([]result.Fault{}, p.faults...), Audit: m.audit,
+		Load: result.MeasureLoad(records, p.offered(), m.self), Series: series,
 		Environment: machine.Describe(p.clock.zero, opts.Flags),
 	}
-	res.Expectations = p.expectations(m, series)
+	res.Load.TellOthers(m.spent, m.spentKnown)
+	res.Expectations = p.expectations(records, m.partial, series)
 	res.Timeline = p.wholeTimeline(res)
 	res.InvalidReasons = result.Verdict(result.Facts{
 		Partial: res.Partial, Load: res.Load, Steal: m.steal,
@@ -125,27 +131,28 @@ func (p *play) offered() []result.Offered {
 	var offered []result.Offered
 	for _, o := range []struct {
 		schedule *loadgen.Schedule
+		pacer    loadgen.Pacer
 		offering *offering
-	}{{p.run.warmup, p.warmup}, {p.run.full, p.full}} {
+	}{{p.run.warmup, warmupPacer, p.warmup}, {p.run.full, p.run.clients.pacer, p.full}} {
 		if o.offering != nil {
-			offered = append(offered, result.Offered{Schedule: o.schedule, Summary: o.offering.summary})
+			offered = append(offered, result.Offered{Schedule: o.schedule, Pacer: o.pacer, Summary: o.offering.summary})
 		}
 	}
 	return offered
 }
 
 // expectations holds the run against the table of its arm, if there is one.
-func (p *play) expectations(m measured, series []result.Second) []result.Expectation {
+func (p *play) expectations(records []loadgen.Record, partial bool, series []result.Second) []result.Expectation {
 	opts := p.run.opts
 	phases := slices.DeleteFunc(opts.Scenario.PhaseNames(), func(name string) bool {
 		// A run that was cut short is held against the phases it reached.
 		return !slices.ContainsFunc(p.spans, func(s result.Span) bool { return s.Name == name })
 	})
 	table := result.ExpectationsFor(opts.Scenario.Name, opts.Arm.Name, opts.Arm.Fallback, phases, opts.Without)
-	checks := result.CheckExpectations(table, m.records, p.spans)
+	checks := result.CheckExpectations(table, records, p.spans)
 	routers := result.ExpectedRouters(opts.Scenario.Name, opts.Arm.Name, opts.Without)
 	checks = append(checks, result.CheckRouters(routers, series, p.spans)...)
-	if routers != nil && !m.partial {
+	if routers != nil && !partial {
 		checks = append(checks, result.LogExpectation(p.operator.linesFound))
 	}
 	return checks

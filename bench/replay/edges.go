@@ -12,7 +12,7 @@ import (
 
 	"breakbank/bench/arm"
 	"breakbank/bench/result"
-	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 	adminv1 "breakbank/proto/admin/v1"
 	bankv1 "breakbank/proto/bank/v1"
 )
@@ -23,7 +23,7 @@ const edgeCall = time.Second
 // edges are where the bench itself meets the bank, past any router: to switch
 // stand-in on, and to ask how much is still to be posted.
 type edges struct {
-	targets  loadgen.Targets
+	targets  customers.Targets
 	conns    []*grpc.ClientConn
 	cardNets []bankv1.CardNetServiceClient
 	fps      []bankv1.FasterPaymentsServiceClient

@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 	adminv1 "breakbank/proto/admin/v1"
 	bankv1 "breakbank/proto/bank/v1"
 )
@@ -30,7 +30,6 @@ type fakePlatform struct {
 	server  *grpc.Server
 	served  sync.WaitGroup
 	conn    *grpc.ClientConn
-	logs    string
 	done    chan struct{}
 	killed  sync.Once
 
@@ -41,6 +40,8 @@ type fakePlatform struct {
 	fallback  bankv1.FallbackMode
 	backlog   int64
 	failScale bool
+	// faultTakes is how long each injection is at work.
+	faultTakes time.Duration
 
 	// stuck keeps the backlog as it is. onBacklog, if set, is called with each
 	// question for stand-in's.
@@ -55,7 +56,7 @@ func startFake(t *testing.T) *fakePlatform {
 		t.Fatal(err)
 	}
 	f := &fakePlatform{
-		address: l.Addr().String(), server: grpc.NewServer(), logs: t.TempDir(),
+		address: l.Addr().String(), server: grpc.NewServer(),
 		done: make(chan struct{}), backlog: 3,
 	}
 	adminv1.RegisterAdminServiceServer(f.server, f)
@@ -64,10 +65,6 @@ func startFake(t *testing.T) *fakePlatform {
 	bankv1.RegisterStandInServiceServer(f.server, fakeStandin{platform: f})
 	f.served.Go(func() { _ = f.server.Serve(l) })
 	if f.conn, err = grpc.NewClient("passthrough:///"+f.address, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
-		t.Fatal(err)
-	}
-	log := "level=INFO msg=ready\nlevel=ERROR msg=\"endpoints list: parse failure: subsets is null\" service=pots\n"
-	if err := os.WriteFile(filepath.Join(f.logs, "router-c1.log"), []byte(log), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -80,7 +77,6 @@ func startFake(t *testing.T) *fakePlatform {
 func (f *fakePlatform) Admin() grpc.ClientConnInterface { return f.conn }
 func (f *fakePlatform) Done() <-chan struct{}           { return f.done }
 func (f *fakePlatform) StoresDir() string               { return "stores" }
-func (f *fakePlatform) LogDir() string                  { return f.logs }
 
 func (f *fakePlatform) Kill() {
 	f.killed.Do(func() {
@@ -88,6 +84,17 @@ func (f *fakePlatform) Kill() {
 		f.served.Wait()
 		close(f.done)
 	})
+}
+
+// poisonedLine is what a router's log says in the platform that is played here.
+const poisonedLine = `level=ERROR msg="endpoints list: parse failure: subsets is null" service=pots`
+
+func (f *fakePlatform) SearchLogs(_ context.Context, req *adminv1.SearchLogsRequest) (*adminv1.SearchLogsResponse, error) {
+	resp := &adminv1.SearchLogsResponse{Logs: 1}
+	if req.GetPart() == "router-" && strings.Contains(poisonedLine, req.GetText()) {
+		resp.Found, resp.First, resp.FirstLog = 1, poisonedLine, "router-c1"
+	}
+	return resp, nil
 }
 
 func (f *fakePlatform) called(format string, args ...any) {
@@ -171,8 +178,9 @@ func (f *fakePlatform) isDown() bool {
 	return f.down
 }
 
-func (f *fakePlatform) InjectFault(_ context.Context, req *adminv1.InjectFaultRequest) (*adminv1.InjectFaultResponse, error) {
+func (f *fakePlatform) InjectFault(ctx context.Context, req *adminv1.InjectFaultRequest) (*adminv1.InjectFaultResponse, error) {
 	f.called("inject %s %s", req.GetName(), req.GetTarget())
+	pause(ctx, f.faultTakes)
 	fault := &adminv1.Fault{Name: req.GetName(), Target: req.GetTarget()}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -242,8 +250,8 @@ func (f *fakePlatform) offer(ctx context.Context, runner loadgen.Runner, load Lo
 		}
 		at := due.Sub(runner.Origin).Nanoseconds()
 		load.Sink.Record(&loadgen.Record{
-			Load: load.Schedule.Load, Seq: seq, Journey: arrival.Journey, Customer: int(arrival.Customer),
-			AmountMinor: int64(arrival.AmountMinor), Key: load.Schedule.Key(seq),
+			Load: load.Schedule.Load, Seq: seq, Journey: arrival.Journey, Name: customers.Journeys[arrival.Journey].Name, Customer: int(arrival.Customer),
+			AmountMinor: int64(arrival.AmountMinor), Key: customers.Key(load.Schedule, seq, 0),
 			IntendedNs: at, SentNs: at, DoneNs: at,
 			Decision: loadgen.Decision{Outcome: outcome}, Provenance: loadgen.Provenance{Route: "live", Attempts: 1},
 		})

@@ -6,6 +6,7 @@ import (
 
 	"breakbank/bench/result"
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 	"breakbank/loadgen/recording"
 )
 
@@ -49,8 +50,8 @@ func (p *play) tick(ctx context.Context) {
 // decided turns the first of the seconds into counts by journey; there is none
 // when nothing was recorded in it.
 func decided(seconds []recording.Second) map[string]result.Journey {
-	journeys := make(map[string]result.Journey, loadgen.JourneyCount)
-	for i, spec := range loadgen.Journeys {
+	journeys := make(map[string]result.Journey, customers.JourneyCount)
+	for i, spec := range customers.Journeys {
 		var counts result.Counts
 		if len(seconds) > 0 {
 			of := seconds[0].Outcomes[i]

@@ -6,18 +6,32 @@ import (
 	"time"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
+	"breakbank/loadgen/transport"
 )
 
 // Load is one schedule as it is offered.
 type Load struct {
+	Targets  customers.Targets
 	Schedule *loadgen.Schedule
 	// Start is when its first second begins.
 	Start time.Time
 	Sink  loadgen.Sink
 }
 
-// offer is loadgen's own.
+// offer is loadgen's own, over connections of the load's own. Where some of them
+// cannot be made before it starts, it starts nevertheless, and its journeys show
+// that.
 func offer(ctx context.Context, runner loadgen.Runner, load Load) (loadgen.Summary, error) {
+	connections, err := transport.NewWire(load.Targets.Config())
+	if err != nil {
+		return loadgen.Summary{}, err
+	}
+	defer connections.Close()
+	settled, stop := context.WithDeadline(ctx, load.Start)
+	_ = connections.Settle(settled)
+	stop()
+	runner.Transport = connections
 	return runner.Run(ctx, load.Schedule, load.Start, load.Sink)
 }
 
@@ -41,10 +55,10 @@ type offering struct {
 func (p *play) begin(ctx context.Context, schedule *loadgen.Schedule, start time.Time) *offering {
 	ctx, cancel := context.WithCancel(ctx)
 	o := &offering{stop: cancel, done: make(chan struct{})}
-	runner := loadgen.Runner{Targets: p.edges.targets, Origin: p.clock.zero}
+	runner := loadgen.Runner{Origin: p.clock.zero, MaxInFlight: p.run.clients.maxInFlight}
 	go func() {
 		defer close(o.done)
-		o.summary, o.err = p.run.opts.Offer(ctx, runner, Load{Schedule: schedule, Start: start, Sink: p.recorder})
+		o.summary, o.err = p.run.opts.Offer(ctx, runner, Load{Targets: p.edges.targets, Schedule: schedule, Start: start, Sink: p.recorder})
 		if o.err != nil {
 			o.err = fmt.Errorf("offering the %s load: %w", schedule.Load, o.err)
 			p.fail(o.err)

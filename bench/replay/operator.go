@@ -1,14 +1,10 @@
 package replay
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"breakbank/bench/arm"
@@ -22,7 +18,6 @@ type operator struct {
 	admin    adminv1.AdminServiceClient
 	edges    *edges
 	arm      *arm.Arm
-	logDir   string
 	fullLoad func(ctx context.Context) error
 	injected func(result.Fault)
 	cleared  func(name, target string)
@@ -118,61 +113,26 @@ func (o *operator) ClearFault(ctx context.Context, name, target string) error {
 	return nil
 }
 
-// Bounds of a search in logs.
 const (
-	logFileMaxBytes = 64 << 20
-	logLineMaxBytes = 1 << 20
-	logShownBytes   = 240
+	// routerLogs is how the names of the routers' logs begin.
+	routerLogs = "router-"
+	// logShownBytes bounds what is shown of a line.
+	logShownBytes = 240
 )
 
-// routerLogs are the files that FindInRouterLogs looks in.
-const routerLogs = "router-*.log"
-
-// FindInRouterLogs gives the first line with the text, and how many there are.
+// FindInRouterLogs gives the first line with the text, and how many there are
+// among the latest.
 func (o *operator) FindInRouterLogs(ctx context.Context, text string) (string, error) {
-	files, err := filepath.Glob(filepath.Join(o.logDir, routerLogs))
+	found, err := o.admin.SearchLogs(ctx, &adminv1.SearchLogsRequest{Part: routerLogs, Text: text})
 	if err != nil {
-		return "", fmt.Errorf("listing the routers' logs: %w", err)
+		return "", fmt.Errorf("reading the routers' logs: %w", err)
 	}
-	first, found := "", 0
-	for _, file := range files {
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		line, n, err := findInLog(file, text)
-		if err != nil {
-			return "", fmt.Errorf("reading a router's log: %w", err)
-		}
-		if n > 0 && first == "" {
-			first = filepath.Base(file) + ": " + line
-		}
-		found += n
+	o.linesFound += int(found.GetFound())
+	if found.GetFound() == 0 {
+		return fmt.Sprintf("no such line in %d logs", found.GetLogs()), nil
 	}
-	o.linesFound += found
-	if found == 0 {
-		return fmt.Sprintf("no such line in %d logs", len(files)), nil
-	}
-	return fmt.Sprintf("%d lines, the first in %s", found, first), nil
-}
-
-func findInLog(path, text string) (first string, found int, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(io.LimitReader(f, logFileMaxBytes))
-	lines.Buffer(nil, logLineMaxBytes)
-	for lines.Scan() {
-		if !strings.Contains(lines.Text(), text) {
-			continue
-		}
-		if found++; found == 1 {
-			first = lines.Text()
-			first = first[:min(len(first), logShownBytes)]
-		}
-	}
-	return first, found, lines.Err()
+	first := found.GetFirst()
+	return fmt.Sprintf("%d lines, the first in %s: %s", found.GetFound(), found.GetFirstLog(), first[:min(len(first), logShownBytes)]), nil
 }
 
 // stepMax bounds one step; growing the registry from three to nine members is

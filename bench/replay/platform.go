@@ -4,7 +4,7 @@
 // audited after the platform was killed.
 //
 //	Prepare ──> Run.Play ──> result.Result, out/<run-id>/
-//	 nothing     steps        ├ load      loadgen.Runner ──> recording.Recorder
+//	 nothing     steps        ├ load      loadgen.Runner ──> recording.Keeper
 //	 started     on the clock ├ watch     admin.WatchState, once a second
 //	                          └ observer  live view, plain lines
 package replay
@@ -30,8 +30,6 @@ type Platform interface {
 	Kill()
 	// StoresDir is where the book's stores lie, for the audit.
 	StoresDir() string
-	// LogDir holds the logs, a file a part, the routers' named router-NODE.log.
-	LogDir() string
 }
 
 // Offer sends a schedule; loadgen.Runner.Run is the one that is used outside

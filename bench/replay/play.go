@@ -11,6 +11,7 @@ import (
 
 	"breakbank/bench/machine"
 	"breakbank/bench/result"
+	"breakbank/loadgen"
 	"breakbank/loadgen/evidence"
 	"breakbank/loadgen/recording"
 	adminv1 "breakbank/proto/admin/v1"
@@ -27,7 +28,7 @@ type play struct {
 	admin    adminv1.AdminServiceClient
 	edges    *edges
 	clock    *clock
-	recorder *recording.Recorder
+	recorder *recording.Keeper
 	states   *stateWatch
 	backlogs *backlogWatch
 	operator *operator
@@ -38,6 +39,7 @@ type play struct {
 	fail         context.CancelCauseFunc
 
 	spans       []result.Span
+	begun       time.Time // when the step that opened the last of them had completed
 	faults      []result.Fault
 	failedSteps []string
 
@@ -59,7 +61,7 @@ func (r *Run) Play(ctx context.Context, platform Platform) (*result.Result, erro
 	defer platform.Kill()
 	p := &play{
 		run: r, platform: platform, admin: adminv1.NewAdminServiceClient(platform.Admin()),
-		recorder: recording.New(len(r.warmup.Arrivals) + len(r.full.Arrivals)),
+		recorder: recording.NewKeeper(loadgen.Names(r.full.Journeys), r.clients.tries*(len(r.warmup.Arrivals)+len(r.full.Arrivals))),
 		routers:  make(map[int][]result.RouterPoint),
 	}
 	topology, err := p.admin.GetTopology(ctx, &adminv1.GetTopologyRequest{})
@@ -86,10 +88,10 @@ func (p *play) play(ctx context.Context) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	began := machine.Now()
+	began, others := machine.Now(), evidence.WatchOthers()
 	p.states, p.backlogs = newStateWatch(p.admin), &backlogWatch{ask: p.edges.backlog}
 	p.operator = &operator{
-		admin: p.admin, edges: p.edges, arm: p.run.opts.Arm, logDir: p.platform.LogDir(),
+		admin: p.admin, edges: p.edges, arm: p.run.opts.Arm,
 		fullLoad: p.fullLoad, injected: p.injected, cleared: p.cleared, grown: p.grown,
 	}
 	p.telling = tell(p.run.opts.Observer)
@@ -120,6 +122,7 @@ func (p *play) play(ctx context.Context) (*result.Result, error) {
 	p.collectProofs(context.WithoutCancel(ctx))
 	stopWatches()
 	watches.Wait()
+	m.spent, m.spentKnown = others.StopOwn()
 	p.platform.Kill()
 
 	m.steal = machine.Now().Minus(began).Steal()

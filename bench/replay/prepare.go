@@ -10,7 +10,8 @@ import (
 	"breakbank/bench/arm"
 	"breakbank/bench/scenario"
 	"breakbank/loadgen"
-	"breakbank/services/bank"
+	"breakbank/loadgen/customers"
+	"breakbank/loadgen/pacer"
 )
 
 // Options say what to play.
@@ -21,6 +22,8 @@ type Options struct {
 	Pace     float64
 	RatePerS float64
 	Seed     uint64
+	// Customers is the model of who makes the load, CustomersEven if empty.
+	Customers string
 	// Without names steps and mechanisms to leave out.
 	Without []string
 
@@ -53,11 +56,14 @@ const (
 	rateMax = 100_000
 )
 
+var warmupPacer = pacer.Poisson{PerS: warmupPerS}
+
 // Run is a replay that was found playable and whose load is drawn. It may be
 // played once.
 type Run struct {
-	opts Options
-	plan *scenario.Plan
+	opts    Options
+	plan    *scenario.Plan
+	clients clientele
 	// warmup and full are drawn, and offered in this order.
 	warmup, full *loadgen.Schedule
 	sha          string
@@ -77,16 +83,18 @@ func Prepare(opts Options) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{opts: opts, plan: plan}
-	customers := customers()
+	if r.clients, err = clienteleOf(opts.Customers, opts.RatePerS, plan); err != nil {
+		return nil, err
+	}
 	if r.warmup, err = loadgen.Draw(loadgen.Plan{
-		Seed: opts.Seed, Load: loadgen.LoadWarmup, Pacer: loadgen.Poisson{PerS: warmupPerS},
-		Duration: warmupMax, Customers: customers,
+		Seed: opts.Seed, Load: customers.LoadWarmup, Pacer: warmupPacer,
+		Duration: warmupMax, Journeys: r.clients.journeys, Population: r.clients.population,
 	}); err != nil {
 		return nil, fmt.Errorf("drawing the warm-up load: %w", err)
 	}
 	if r.full, err = loadgen.Draw(loadgen.Plan{
-		Seed: opts.Seed, Load: loadgen.LoadMain, Pacer: loadgen.Poisson{PerS: opts.RatePerS},
-		Duration: plan.MainMax() + lateMax, Customers: customers,
+		Seed: opts.Seed, Load: loadgen.LoadMain, Pacer: r.clients.pacer,
+		Duration: plan.MainMax() + lateMax, Journeys: r.clients.journeys, Population: r.clients.population,
 	}); err != nil {
 		return nil, fmt.Errorf("drawing the main load: %w", err)
 	}
@@ -100,15 +108,3 @@ func (r *Run) ScheduleSHA256() string { return r.sha }
 
 // Plan is the script on the real clock.
 func (r *Run) Plan() *scenario.Plan { return r.plan }
-
-// customers are the bank's, as its clients know them.
-func customers() []loadgen.Customer {
-	all := make([]loadgen.Customer, bank.Customers)
-	for i := range all {
-		all[i] = loadgen.Customer{
-			ID: bank.CustomerID(i), Account: bank.CurrentAccount(i),
-			CardNumber: bank.CardNumber(i), PrepaidNumber: bank.PrepaidNumber(i),
-		}
-	}
-	return all
-}

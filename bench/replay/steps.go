@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"breakbank/bench/result"
@@ -42,6 +43,9 @@ func (p *play) await(ctx context.Context, step scenario.Planned, last time.Time)
 			return
 		}
 		pause(ctx, time.Until(p.clock.due(step.Due)))
+		if step.Opens != "" {
+			p.finish(ctx)
+		}
 	case scenario.OnceLive:
 		p.clock.stand(last)
 		if !p.states.awaitLive(ctx, last, scenario.RecoverMax) && ctx.Err() == nil {
@@ -53,11 +57,35 @@ func (p *play) await(ctx context.Context, step scenario.Planned, last time.Time)
 	}
 }
 
+// finish waits until the phase that is open has had the time it needs, counted
+// from when the step that opened it had completed: on a slow machine, or with a
+// process for every part, that step may take longer than the whole phase has in
+// the script. The clock stands still meanwhile.
+func (p *play) finish(ctx context.Context) {
+	open := ""
+	if n := len(p.spans); n > 0 {
+		open = p.spans[n-1].Name
+	}
+	phases := p.run.plan.Scenario.Phases
+	i := slices.IndexFunc(phases, func(ph scenario.Phase) bool { return ph.Name == open })
+	if i < 0 {
+		return
+	}
+	missing := time.Until(p.begun.Add(phases[i].Min))
+	if missing <= 0 {
+		return
+	}
+	p.clock.stand(time.Now())
+	pause(ctx, missing)
+	p.clock.run(time.Now())
+}
+
 // step opens the step's phase, if it has one, and does what it says. A step
 // that fails is noted, and the script goes on: what it leaves undone shows.
 func (p *play) step(ctx context.Context, step scenario.Planned) {
 	if step.Opens != "" {
 		p.open(step.Opens)
+		defer func() { p.begun = time.Now() }()
 	}
 	if step.Skipped {
 		p.event(result.Event{Kind: result.EventStepSkipped, ID: step.ID, Text: step.Do})

@@ -1,16 +1,16 @@
 package replay
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"time"
 
+	"breakbank/bench/manifest"
 	"breakbank/bench/result"
+	"breakbank/loadgen"
 	"breakbank/loadgen/recording"
 )
 
@@ -25,14 +25,14 @@ const hlogInterval = time.Second
 
 // write writes all files of the run, the manifest last.
 func (p *play) write(res *result.Result) error {
-	records := p.recorder.Records()
+	records, names := p.recorder.Records(), loadgen.Names(p.run.full.Journeys)
 	files := []struct {
 		name  string
 		write func(io.Writer) error
 	}{
 		{ResultName, func(w io.Writer) error { return writeJSON(w, res) }},
 		{TimelineName, func(w io.Writer) error { return writeLines(w, res.Timeline) }},
-		{recording.SeriesName, func(w io.Writer) error { return recording.WriteSeries(w, records) }},
+		{recording.SeriesName, func(w io.Writer) error { return recording.WriteSeries(w, records, names) }},
 		{recording.JournalName, func(w io.Writer) error { return recording.WriteJournal(w, records) }},
 	}
 	for _, clock := range recording.Clocks {
@@ -40,12 +40,12 @@ func (p *play) write(res *result.Result) error {
 			name  string
 			write func(io.Writer) error
 		}{recording.HLogName(clock), func(w io.Writer) error {
-			return recording.WriteHLog(w, records, clock, p.clock.zero, hlogInterval)
+			return recording.WriteHLog(w, records, clock, p.clock.zero, hlogInterval, names)
 		}})
 	}
 	dir := p.run.opts.Dir
 	for _, file := range files {
-		if err := writeFile(filepath.Join(dir, file.name), file.write); err != nil {
+		if err := manifest.WriteFile(filepath.Join(dir, file.name), file.write); err != nil {
 			return err
 		}
 	}
@@ -55,25 +55,6 @@ func (p *play) write(res *result.Result) error {
 		}
 	}
 	return writeManifest(dir, res)
-}
-
-// writeFile writes through a buffer and reports a full disk, which may show
-// only at the end.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("writing the result: %w", err)
-	}
-	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
-			err = fmt.Errorf("writing %s: %w", path, err)
-		}
-	}()
-	w := bufio.NewWriter(f)
-	if err := write(w); err != nil {
-		return err
-	}
-	return w.Flush()
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -47,7 +47,7 @@ func CompareText(results []*result.Result) string {
 }
 
 func phaseTable(r *result.Result) string {
-	t := newTable(append([]string{"phase", "from", "lasted"}, spaced(result.Journeys())...)...)
+	t := newTable(append([]string{"phase", "from", "lasted"}, spaced(r.JourneyNames())...)...)
 	for _, row := range phaseRows(r) {
 		cells := []string{row.Name, row.Clock, row.Seconds}
 		for _, c := range row.Cells {

@@ -164,7 +164,7 @@ func newRun(r *result.Result) runView {
 	v := runView{
 		Arm: r.Arm, Anchor: "arm-" + r.Arm, Headline: headline(r),
 		Verdict: verdict(r.Valid, r.Partial, r.Illustrative), VerdictClass: "bad", Reasons: r.InvalidReasons,
-		Illustrative: r.IllustrativeReasons, JourneyNames: spaced(result.Journeys()),
+		Illustrative: r.IllustrativeReasons, JourneyNames: spaced(r.JourneyNames()),
 		Faults: r.Faults, Checks: r.Audit.Checks, AuditRan: r.Audit.Ran,
 		Facts: []fact{
 			{Name: "scenario", Value: r.Scenario},
@@ -180,10 +180,13 @@ func newRun(r *result.Result) runView {
 	if r.Valid {
 		v.VerdictClass = "good"
 	}
+	if r.Customers != "" {
+		v.Facts = append(v.Facts, fact{Name: "customers", Value: r.Customers})
+	}
 	if len(r.Without) > 0 {
 		v.Facts = append(v.Facts, fact{Name: "without", Value: strings.Join(r.Without, ", ")})
 	}
-	for _, j := range result.Journeys() {
+	for _, j := range r.JourneyNames() {
 		v.Journeys = append(v.Journeys, newJourney(r, j, s, v.Steps))
 	}
 	for _, node := range nodes(r) {
@@ -286,7 +289,7 @@ func phaseRows(r *result.Result) []phaseRow {
 	var rows []phaseRow
 	for _, p := range r.Phases {
 		row := phaseRow{Name: spacedName(p.Name), Clock: p.ClockFrom, Seconds: seconds(p.Seconds())}
-		for _, j := range result.Journeys() {
+		for _, j := range r.JourneyNames() {
 			row.Cells = append(row.Cells, newCell(p.Journeys[j]))
 		}
 		rows = append(rows, row)

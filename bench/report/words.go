@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"breakbank/bench/result"
+	"breakbank/loadgen/evidence"
 )
 
 // headline says in a sentence what the customers felt.
@@ -70,7 +71,7 @@ func tiles(r *result.Result) []fact {
 // impact lists everything that was measured of the impact.
 func impact(r *result.Result) []fact {
 	i := r.Impact
-	return []fact{
+	facts := []fact{
 		{"first felt", optional(i.ImpactFromS), "into the run"},
 		{"time to detect", optional(i.DetectS), "from there, to the first burn-rate alert"},
 		{"time to mitigate", optional(i.MitigateS), "from there"},
@@ -91,6 +92,12 @@ func impact(r *result.Result) []fact {
 		{"reversals waiting, at most", count(i.Backlog.ReversalsPeak), ""},
 		{"backlogs drained", drained(i.Backlog), "after the script"},
 	}
+	if again := r.Retries; again.Offered > 0 {
+		facts = append(facts,
+			fact{"tried again", count(again.Offered), fmt.Sprintf("by customers, in no other figure; %s got an answer", count(again.OK+again.Declined+again.Degraded))},
+			fact{"charged again", count(r.Audit.Figures.ChargedAgain), "held the card out again though the first time had gone through"})
+	}
+	return facts
 }
 
 func drained(b result.Backlog) string {
@@ -112,7 +119,20 @@ func environment(r *result.Result) []fact {
 		{Name: "load", Value: fmt.Sprintf("%s scheduled, %s sent, %s dropped", count(r.Load.Scheduled), count(r.Load.Sent), count(r.Load.Dropped))},
 		{Name: "send delay p99", Value: optionalMs(r.Load.SendDelayMs.P99)},
 		{Name: "generator", Value: fmt.Sprintf("%.1f s CPU in %.0f s, longest GC pause %.2f ms", r.Load.GeneratorCPUS, r.Load.GeneratorWallS, r.Load.GCPauseMaxMs)},
+		{Name: "processors", Value: pressure(&r.Load.Pressure)},
 	}
+}
+
+// pressure says whether there were processors enough, as far as is known.
+func pressure(p *evidence.Pressure) string {
+	text := "not known whether anything waited for one"
+	if p.PressureKnown {
+		text = fmt.Sprintf("something waited for one in %.0f %% of the time", p.PressureShare*100)
+	}
+	if !p.OthersKnown {
+		return text + "; not known what others used"
+	}
+	return text + fmt.Sprintf("; others used %.0f %% of the machine", p.OthersShare*100)
 }
 
 // commandLine is what plays the same run again.

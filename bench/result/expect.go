@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 )
 
 // Measure is the figure that an expectation bounds.
@@ -108,9 +109,9 @@ func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) [
 			checks = append(checks, e.checkBelow(records, spans)...)
 			continue
 		}
-		var counts [loadgen.JourneyCount]Counts
+		var counts [customers.JourneyCount]Counts
 		var all int64
-		begun := [loadgen.JourneyCount]int{}
+		begun := [customers.JourneyCount]int{}
 		for k := range records {
 			r := &records[k]
 			if spanAt(spans, doneS(r)) == i && e.holds(r) {
@@ -121,11 +122,11 @@ func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) [
 				begun[r.Journey]++
 			}
 		}
-		for j := range loadgen.Journey(loadgen.JourneyCount) {
+		for j := range loadgen.Journey(customers.JourneyCount) {
 			if e.Journeys != nil && !slices.Contains(e.Journeys, j) {
 				continue
 			}
-			tooShort := all*int64(loadgen.Journeys[j].SharePercent) < expectedMin*100
+			tooShort := all*int64(customers.Journeys[j].Weight) < expectedMin*100
 			if counts[j].Offered > 0 || hung(begun[j], spans[i]) || !tooShort {
 				checks = append(checks, e.check(j, counts[j], hung(begun[j], spans[i])))
 			}
@@ -144,14 +145,14 @@ func (e Expect) check(j loadgen.Journey, c Counts, hung bool) Expectation {
 		slack = forgiven / float64(c.Offered)
 	}
 	return Expectation{
-		Phase: e.Phase, Journey: j.String(), Expected: e.words(), Observed: share, Offered: c.Offered,
+		Phase: e.Phase, Journey: customers.Journeys[j].Name, Expected: e.words(), Observed: share, Offered: c.Offered,
 		Seen: (c.Offered > 0 || hung && e.Measure != ShareLost) && share >= e.Low-slack && share <= e.High+slack,
 	}
 }
 
 // checkBelow compares the shares of two phases.
 func (e Expect) checkBelow(records []loadgen.Record, spans []Span) []Expectation {
-	var in, before [loadgen.JourneyCount]Counts
+	var in, before [customers.JourneyCount]Counts
 	for i := range records {
 		r := &records[i]
 		if !e.holds(r) {
@@ -165,14 +166,14 @@ func (e Expect) checkBelow(records []loadgen.Record, spans []Span) []Expectation
 		}
 	}
 	var checks []Expectation
-	for j := range loadgen.Journey(loadgen.JourneyCount) {
+	for j := range loadgen.Journey(customers.JourneyCount) {
 		tooFew := min(in[j].Offered, before[j].Offered) < windowJourneys
 		if tooFew || e.Journeys != nil && !slices.Contains(e.Journeys, j) {
 			continue
 		}
 		share, bound := e.share(in[j]), e.share(before[j])
 		checks = append(checks, Expectation{
-			Phase: e.Phase, Journey: j.String(), Expected: fmt.Sprintf("less %s than in %s, %.1f %%", e.Measure, e.Below, bound*100),
+			Phase: e.Phase, Journey: customers.Journeys[j].Name, Expected: fmt.Sprintf("less %s than in %s, %.1f %%", e.Measure, e.Below, bound*100),
 			Observed: share, Offered: in[j].Offered, Seen: share < bound,
 		})
 	}

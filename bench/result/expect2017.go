@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 )
 
 // Phases of the scenarios monzo-2017…, as far as the tables below name them.
@@ -22,12 +23,12 @@ const (
 
 // currentAccount are the journeys that need the ledger.
 var currentAccount = []loadgen.Journey{
-	loadgen.CardTap, loadgen.TransferOut, loadgen.TransferIn, loadgen.AppRefresh, loadgen.CopsLookup,
+	customers.CardTap, customers.TransferOut, customers.TransferIn, customers.AppRefresh, customers.CopsLookup,
 }
 
 var (
-	taps    = []loadgen.Journey{loadgen.CardTap}
-	prepaid = []loadgen.Journey{loadgen.PrepaidTap}
+	taps    = []loadgen.Journey{customers.CardTap}
+	prepaid = []loadgen.Journey{customers.PrepaidTap}
 )
 
 // expect2017 is the column "what must be seen" of the incident's timeline, as

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 )
 
 // spansOf lays phases out, ten seconds each.
@@ -43,7 +44,7 @@ func TestExpectationBounds(t *testing.T) {
 		{"below the band", band, 100, every(2, loadgen.Degraded), false},
 	}
 	for _, c := range cases {
-		got := CheckExpectations([]Expect{c.row}, steady(loadgen.CardTap, 0, 10, c.perS, c.outcome), spans)
+		got := CheckExpectations([]Expect{c.row}, steady(customers.CardTap, 0, 10, c.perS, c.outcome), spans)
 		if len(got) != 1 || got[0].Seen != c.seen {
 			t.Errorf("%s: %+v, want seen %v", c.name, got, c.seen)
 		}
@@ -52,7 +53,7 @@ func TestExpectationBounds(t *testing.T) {
 
 // TestExpectationEntry tells customers by the edge they enter at.
 func TestExpectationEntry(t *testing.T) {
-	records := steady(loadgen.PrepaidTap, 0, 10, 90, func(i int) loadgen.Outcome {
+	records := steady(customers.PrepaidTap, 0, 10, 90, func(i int) loadgen.Outcome {
 		if i%3 == 2 {
 			return loadgen.Failed
 		}
@@ -88,15 +89,15 @@ func TestExpectationBelow(t *testing.T) {
 		{"too few in it", 2, 4, 100, 9, false, false},
 	} {
 		records := inOrder(
-			steady(loadgen.CardTap, 0, 10, c.beforeS, share(c.before)), steady(loadgen.CardTap, 10, 20, c.duringS, share(c.during)),
-			steady(loadgen.PrepaidTap, 0, 20, 100, always(loadgen.Degraded)),
+			steady(customers.CardTap, 0, 10, c.beforeS, share(c.before)), steady(customers.CardTap, 10, 20, c.duringS, share(c.during)),
+			steady(customers.PrepaidTap, 0, 20, 100, always(loadgen.Degraded)),
 		)
 		got := CheckExpectations(row, records, spans)
 		if len(got) > 1 || (len(got) == 1) != c.checked || c.checked && got[0].Seen != c.fulfilled {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
-	if got := CheckExpectations(row, steady(loadgen.CardTap, 0, 10, 100, share(2)), spansOf("p")); len(got) != 0 {
+	if got := CheckExpectations(row, steady(customers.CardTap, 0, 10, 100, share(2)), spansOf("p")); len(got) != 0 {
 		t.Errorf("without the earlier phase: %+v", got)
 	}
 }
@@ -110,7 +111,7 @@ func TestExpectationsOfAnOutageNotSeen(t *testing.T) {
 	}
 	spans := spansOf(phases...)
 	var parts [][]loadgen.Record
-	for j := range loadgen.Journey(loadgen.JourneyCount) {
+	for j := range loadgen.Journey(customers.JourneyCount) {
 		parts = append(parts, steady(j, 0, 110, 30, always(loadgen.OK)))
 	}
 	calm := inOrder(parts...)
@@ -169,12 +170,12 @@ func TestCheckRouters(t *testing.T) {
 // TestExpectationsOfHungJourneys: a phase in which nothing of a kind is decided
 // shows that nothing was good, if enough of it was begun, and nothing else.
 func TestExpectationsOfHungJourneys(t *testing.T) {
-	hanging := steady(loadgen.AppRefresh, 0, 10, 20, always(loadgen.Failed))
+	hanging := steady(customers.AppRefresh, 0, 10, 20, always(loadgen.Failed))
 	for i := range hanging {
 		hanging[i].DoneNs += 10e9
 	}
 	spans := spansOf(phaseTotalOutage, phaseRecovered)
-	apps := []loadgen.Journey{loadgen.AppRefresh}
+	apps := []loadgen.Journey{customers.AppRefresh}
 	for _, c := range []struct {
 		row  Expect
 		seen bool

@@ -1,5 +1,7 @@
 package result
 
+import "breakbank/loadgen/evidence"
+
 // Impact is the headline of a replay. An outage second is a second of a window
 // that holds at least 100 journeys of a kind, or its whole phase where that
 // holds fewer; windows never reach over phases.
@@ -121,6 +123,7 @@ type Load struct {
 	GeneratorWallS float64 `json:"generator_wall_s"`
 	// GeneratorShare is the processor time as a share of what the generator may use.
 	GeneratorShare float64 `json:"generator_share"`
+	evidence.Pressure
 	// Codes counts failed and unknown journeys by code.
 	Codes map[string]int64 `json:"codes"`
 }

@@ -1,6 +1,9 @@
 package result
 
-import "breakbank/loadgen"
+import (
+	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
+)
 
 // Run is everything that the figures of a result are computed from.
 type Run struct {
@@ -18,7 +21,7 @@ type Run struct {
 // MeasureImpact computes the headline of a replay.
 func MeasureImpact(run Run) Impact {
 	im := Impact{
-		Journeys: make(map[string]JourneyImpact, loadgen.JourneyCount), Backlog: run.Backlog,
+		Journeys: make(map[string]JourneyImpact, customers.JourneyCount), Backlog: run.Backlog,
 		OverspendMinor: run.Audit.Figures.OverspendMinor, HoldsReversed: run.Audit.Figures.HoldsReversed,
 		WrongApprovals: run.Audit.Figures.WrongApprovals, WrongDeclines: run.Audit.Figures.WrongDeclines,
 	}
@@ -44,14 +47,20 @@ func (im *Impact) sumOutages(outages []outage) {
 		add(overall(o.good), lasted, &im.FullOutageS, &im.PartialOutageS)
 		add(overall(o.answered), lasted, &im.FullUnansweredS, &im.PartialUnansweredS)
 	}
-	for i, journey := range loadgen.Journeys {
+	for i, journey := range customers.Journeys {
 		var ji JourneyImpact
+		seen := isUsual(loadgen.Journey(i))
 		for _, o := range outages {
 			lasted := o.ToS - o.FromS
+			if _, judged := o.good[loadgen.Journey(i)]; judged {
+				seen = true
+			}
 			add(o.good[loadgen.Journey(i)], lasted, &ji.FullOutageS, &ji.PartialOutageS)
 			add(o.answered[loadgen.Journey(i)], lasted, &ji.FullUnansweredS, &ji.PartialUnansweredS)
 		}
-		im.Journeys[journey.Name] = ji
+		if seen {
+			im.Journeys[journey.Name] = ji
+		}
 	}
 }
 
@@ -109,7 +118,7 @@ func (im *Impact) time(outages []outage, run Run) {
 func (im *Impact) countPayments(records []loadgen.Record) {
 	for i := range records {
 		r := &records[i]
-		if !loadgen.Journeys[r.Journey].Write {
+		if !customers.Journeys[r.Journey].Write {
 			continue
 		}
 		switch r.Outcome {

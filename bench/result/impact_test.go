@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 )
 
 // steady makes n records a second of a journey from one time to another, evenly
@@ -55,7 +56,7 @@ func measure(records []loadgen.Record) Impact {
 }
 
 func TestImpactOutages(t *testing.T) {
-	const tap, app = loadgen.CardTap, loadgen.AppRefresh
+	const tap, app = customers.CardTap, customers.AppRefresh
 	cases := []struct {
 		name                                             string
 		tapDuring, appDuring                             func(int) loadgen.Outcome
@@ -94,11 +95,11 @@ func TestImpactOutages(t *testing.T) {
 // TestWindowsGrow has a journey so rare that a single second says nothing.
 func TestWindowsGrow(t *testing.T) {
 	span := Span{FromS: 0, ToS: 25}
-	windows := windowsOf(steady(loadgen.CopsLookup, 0, 25, 10, always(loadgen.OK)), span)
+	windows := windowsOf(steady(customers.CopsLookup, 0, 25, 10, always(loadgen.OK)), span)
 	if len(windows) != 2 || windows[0].ToS != 10 || windows[1].ToS != 25 || windows[1].Counts.Offered != 150 {
 		t.Errorf("got %+v, want 0 to 10 s, and the rest as one, since its last 5 s hold too few", windows)
 	}
-	whole := windowsOf(steady(loadgen.CopsLookup, 0, 5, 10, always(loadgen.OK)), Span{FromS: 0, ToS: 5})
+	whole := windowsOf(steady(customers.CopsLookup, 0, 5, 10, always(loadgen.OK)), Span{FromS: 0, ToS: 5})
 	if len(whole) != 1 || whole[0].ToS != 5 || whole[0].Counts.Offered != 50 {
 		t.Errorf("got %+v, want the whole phase as one window", whole)
 	}
@@ -106,22 +107,22 @@ func TestWindowsGrow(t *testing.T) {
 
 func TestImpactTimes(t *testing.T) {
 	im := measure(inOrder(
-		steady(loadgen.CardTap, 0, 10, 200, always(loadgen.OK)),
-		steady(loadgen.CardTap, 10, 14, 200, always(loadgen.Failed)),
-		steady(loadgen.CardTap, 14, 20, 200, always(loadgen.Degraded)),
-		steady(loadgen.CardTap, 20, 30, 200, always(loadgen.OK)),
+		steady(customers.CardTap, 0, 10, 200, always(loadgen.OK)),
+		steady(customers.CardTap, 10, 14, 200, always(loadgen.Failed)),
+		steady(customers.CardTap, 14, 20, 200, always(loadgen.Degraded)),
+		steady(customers.CardTap, 20, 30, 200, always(loadgen.OK)),
 	))
 	if *im.ImpactFromS != 10 || *im.DetectS != 1 || *im.MitigateS != 4 || *im.RecoverS != 10 {
 		t.Errorf("from %v, detected after %v, mitigated after %v, recovered after %v; want 10, 1, 4, 10",
 			*im.ImpactFromS, *im.DetectS, *im.MitigateS, *im.RecoverS)
 	}
 	never := measure(inOrder(
-		steady(loadgen.CardTap, 0, 10, 200, always(loadgen.OK)), steady(loadgen.CardTap, 10, 30, 200, always(loadgen.Failed)),
+		steady(customers.CardTap, 0, 10, 200, always(loadgen.OK)), steady(customers.CardTap, 10, 30, 200, always(loadgen.Failed)),
 	))
 	if never.RecoverS != nil || never.MitigateS != nil || never.Recovered {
 		t.Errorf("an outage that never ends: mitigated %v, recovered %v", never.MitigateS, never.RecoverS)
 	}
-	none := measure(steady(loadgen.CardTap, 0, 30, 200, always(loadgen.OK)))
+	none := measure(steady(customers.CardTap, 0, 30, 200, always(loadgen.OK)))
 	if none.ImpactFromS != nil || none.DetectS != nil || none.RecoverS != nil || !none.Recovered {
 		t.Errorf("no outage at all: %+v", none)
 	}
@@ -135,9 +136,9 @@ func TestCustomersLost(t *testing.T) {
 		at(1, 1, loadgen.Failed), at(2, 2, loadgen.OK), at(1, 3, loadgen.Unknown), at(3, 4, loadgen.Unknown),
 		at(1, 11, loadgen.Degraded), at(1, 12, loadgen.OK), at(2, 15, loadgen.Declined),
 	}
-	seconds, customers := CustomersLost(records, 20)
-	if seconds != 10+16 || customers != 2 {
-		t.Errorf("%v customer-seconds of %d customers, want 26 of 2", seconds, customers)
+	seconds, met := CustomersLost(records, 20)
+	if seconds != 10+16 || met != 2 {
+		t.Errorf("%v customer-seconds of %d customers, want 26 of 2", seconds, met)
 	}
 }
 
@@ -146,12 +147,12 @@ func TestCustomersLost(t *testing.T) {
 func TestImpactProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		outcomes := rapid.SliceOfN(rapid.SampledFrom(Outcomes), 1, 400).Draw(t, "outcomes")
-		customers := rapid.IntRange(1, 50).Draw(t, "customers")
+		people := rapid.IntRange(1, 50).Draw(t, "customers")
 		records := make([]loadgen.Record, len(outcomes))
 		for i, o := range outcomes {
 			at := rapid.Int64Range(0, 30e9-1).Draw(t, "at")
 			records[i] = loadgen.Record{
-				Journey: loadgen.Journey(i % loadgen.JourneyCount), Customer: i % customers,
+				Journey: loadgen.Journey(i % customers.JourneyCount), Customer: i % people,
 				IntendedNs: at, SentNs: at, DoneNs: at, Decision: loadgen.Decision{Outcome: o},
 			}
 		}
@@ -163,7 +164,7 @@ func TestImpactProperties(t *testing.T) {
 		if im.FullUnansweredS > im.FullOutageS+1e-9 {
 			t.Errorf("unanswered for %v s, out for %v s: what is answered by stand-in counts as worse", im.FullUnansweredS, im.FullOutageS)
 		}
-		if most := float64(customers) * 30 / 60; im.CustomerMinutesLost > most+1e-9 {
+		if most := float64(people) * 30 / 60; im.CustomerMinutesLost > most+1e-9 {
 			t.Errorf("%v customer-minutes lost of %v", im.CustomerMinutesLost, most)
 		}
 		var offered int64
@@ -185,9 +186,9 @@ func TestImpactProperties(t *testing.T) {
 // counts there, and its latency where it began.
 func TestPhaseAttribution(t *testing.T) {
 	records := []loadgen.Record{{
-		Journey: loadgen.CardTap, IntendedNs: 9e9, SentNs: 9e9, DoneNs: 11e9, Decision: loadgen.Decision{Outcome: loadgen.Failed},
+		Journey: customers.CardTap, IntendedNs: 9e9, SentNs: 9e9, DoneNs: 11e9, Decision: loadgen.Decision{Outcome: loadgen.Failed},
 	}}
-	name := loadgen.CardTap.String()
+	name := customers.Journeys[customers.CardTap].Name
 	phases := Phases(records, threePhases)
 	if before := phases[0].Journeys[name]; before.Offered != 0 || before.LatencyMs.Max == nil || *before.LatencyMs.Max != 2000 {
 		t.Errorf("phase of the intended time: %+v", before)
@@ -224,11 +225,11 @@ func TestAmplificationSurvivesRestarts(t *testing.T) {
 
 func TestAlertNeedsBothWindows(t *testing.T) {
 	// 1 % fails in every second of an hour: under 14.4 times the budget.
-	slow := Seconds(steady(loadgen.CardTap, 0, 60, 200, every(100, loadgen.Failed)), 60)
+	slow := Seconds(steady(customers.CardTap, 0, 60, 200, every(100, loadgen.Failed)), 60)
 	if at, ok := FirstAlert(slow, 60, 0); ok {
 		t.Errorf("fires at %v on a slow burn", at)
 	}
-	if _, ok := FirstAlert(Seconds(steady(loadgen.CardTap, 0, 60, 200, every(20, loadgen.Failed)), 60), 60, 0); !ok {
+	if _, ok := FirstAlert(Seconds(steady(customers.CardTap, 0, 60, 200, every(20, loadgen.Failed)), 60), 60, 0); !ok {
 		t.Error("does not fire on 5 %")
 	}
 }

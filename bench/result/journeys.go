@@ -1,15 +1,50 @@
 package result
 
-import "breakbank/loadgen"
+import (
+	"slices"
 
-// Journeys lists the names of all journeys in the order shown: the keys of
-// Phase.Journeys and Second.Journeys.
+	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
+)
+
+// Journeys lists the names of the journeys of the default mix in the order
+// shown: keys that Phase.Journeys and Second.Journeys always have. What else
+// was offered comes in addition; see NamesIn.
 func Journeys() []string {
-	names := make([]string, 0, loadgen.JourneyCount)
-	for _, journey := range loadgen.Journeys {
-		names = append(names, journey.Name)
+	names := make([]string, 0, customers.JourneyCount)
+	for j := range customers.Journeys {
+		if isUsual(loadgen.Journey(j)) {
+			names = append(names, customers.Journeys[j].Name)
+		}
 	}
 	return names
+}
+
+// isUsual says whether a journey is in the default mix, and so in every result.
+func isUsual(j loadgen.Journey) bool { return customers.Journeys[j].Weight > 0 }
+
+// NamesIn lists the journeys that any of these has, in the order shown.
+func NamesIn(all ...map[string]Journey) []string {
+	names := make([]string, 0, customers.JourneyCount)
+	for j := range customers.Journeys {
+		name := customers.Journeys[j].Name
+		if slices.ContainsFunc(all, func(of map[string]Journey) bool { _, ok := of[name]; return ok }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// JourneyNames lists the journeys of a result in the order shown.
+func (r *Result) JourneyNames() []string {
+	all := make([]map[string]Journey, len(r.Phases))
+	for i := range r.Phases {
+		all[i] = r.Phases[i].Journeys
+	}
+	if len(all) == 0 {
+		return Journeys()
+	}
+	return NamesIn(all...)
 }
 
 // Outcomes lists the outcomes in the order in which they are stacked.

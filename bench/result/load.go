@@ -11,24 +11,27 @@ import (
 // Offered is one schedule and what became of it.
 type Offered struct {
 	Schedule *loadgen.Schedule
-	Summary  loadgen.Summary
+	// Pacer is what it was drawn with.
+	Pacer   loadgen.Pacer
+	Summary loadgen.Summary
 }
 
 // MeasureLoad says whether the load was what the schedules asked for. The tests
-// of times are made on the main load at its rate per second.
-func MeasureLoad(records []loadgen.Record, offered []Offered, ratePerS float64, self evidence.Self) Load {
+// of times are made on the main load.
+func MeasureLoad(records []loadgen.Record, offered []Offered, self evidence.Self) Load {
 	var scheduled, sent, dropped int
 	l := Load{
 		GCPauseMaxMs: self.GCPauseMaxMs, GeneratorCPUS: self.CPUS,
-		GeneratorWallS: self.WallS, GeneratorShare: self.CPUShare, ScheduleKSP: 1,
+		GeneratorWallS: self.WallS, GeneratorShare: self.UsableShare, ScheduleKSP: 1,
+		Pressure: evidence.Pressure{PressureKnown: self.PressureKnown, PressureShare: self.PressureShare},
 	}
 	for _, o := range offered {
 		scheduled += o.Summary.Scheduled
 		sent += o.Summary.Sent
-		dropped += o.Summary.Dropped + o.Summary.Late
+		dropped += o.Summary.Dropped + o.Summary.Late + o.Summary.Unsent
 		l.Unaccounted += unaccounted(records, o)
 		if o.Schedule.Load == loadgen.LoadMain {
-			ks := evidence.ExponentialGaps(evidence.Intended(o.Schedule), ratePerS)
+			ks, _ := evidence.ScheduleKS(o.Schedule, o.Pacer)
 			l.ScheduleKS, l.ScheduleKSP = ks.D, ks.P
 		}
 	}
@@ -38,6 +41,17 @@ func MeasureLoad(records []loadgen.Record, offered []Offered, ratePerS float64, 
 	stray := evidence.StrayOf(evidence.Times(records, loadgen.LoadMain))
 	l.SentKS, l.SentGapKS = stray.D, stray.GapD
 	return l
+}
+
+// facts are what the rules of a load judge. Dropped stays out of them: here it is
+// all that was not sent, there what the cap kept back.
+func (l *Load) facts() evidence.LoadFacts {
+	return evidence.LoadFacts{
+		Scheduled: l.Scheduled, Sent: l.Sent, Unaccounted: l.Unaccounted,
+		SendDelayP99Ms: l.SendDelayMs.P99, GeneratorShare: l.GeneratorShare, GCPauseMaxMs: l.GCPauseMaxMs,
+		ScheduleTested: true, ScheduleKS: l.ScheduleKS, ScheduleKSP: l.ScheduleKSP, SentKS: l.SentKS, SentGapKS: l.SentGapKS,
+		Pressure: l.Pressure,
+	}
 }
 
 // unaccounted holds the records of a load against its schedule and its summary;

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 	"breakbank/loadgen/evidence"
 )
 
@@ -43,17 +44,17 @@ func TestUnaccounted(t *testing.T) {
 			return r
 		}, 1},
 	} {
-		records := steady(loadgen.CardTap, 0, 1, 10, always(loadgen.OK))
+		records := steady(customers.CardTap, 0, 1, 10, always(loadgen.OK))
 		records[2].SentNs, records[2].Outcome = loadgen.NotSent, loadgen.Failed
 		summary := loadgen.Summary{Scheduled: 10, Sent: 9, Dropped: 1}
 		if c.spoil != nil {
 			records = c.spoil(&summary, records)
 		}
-		records = append(records, loadgen.Record{Load: loadgen.LoadWarmup, Seq: 0})
+		records = append(records, loadgen.Record{Load: customers.LoadWarmup, Seq: 0})
 		l := MeasureLoad(records, []Offered{
 			{Schedule: &loadgen.Schedule{Load: loadgen.LoadMain}, Summary: summary},
-			{Schedule: &loadgen.Schedule{Load: loadgen.LoadWarmup}, Summary: loadgen.Summary{Scheduled: 1, Sent: 1}},
-		}, 10, evidence.Self{})
+			{Schedule: &loadgen.Schedule{Load: customers.LoadWarmup}, Summary: loadgen.Summary{Scheduled: 1, Sent: 1}},
+		}, evidence.Self{})
 		if l.Unaccounted != c.want {
 			t.Errorf("%s: %d unaccounted for, want %d", name, l.Unaccounted, c.want)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 )
 
 // The bounds of an outage (measurement.md, "Impact").
@@ -94,7 +95,7 @@ func outagesOf(records []loadgen.Record, spans []Span) []outage {
 	for i, span := range spans {
 		windows := make(map[loadgen.Journey][]window)
 		cuts := []float64{span.FromS, span.ToS}
-		for j := range loadgen.Journey(loadgen.JourneyCount) {
+		for j := range loadgen.Journey(customers.JourneyCount) {
 			mine := byCell[cell{i, j}]
 			if len(mine) == 0 && !hung(begun[cell{i, j}], span) {
 				continue

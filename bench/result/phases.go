@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"breakbank/loadgen"
+	"breakbank/loadgen/customers"
 	"breakbank/loadgen/recording"
 )
 
@@ -22,7 +23,7 @@ type Span struct {
 // A run without spans has no phases.
 func Phases(records []loadgen.Record, spans []Span) []Phase {
 	phases := make([]Phase, len(spans))
-	for i, figures := range recording.ByPhase(records, recordingPhases(spans)) {
+	for i, figures := range recording.ByPhase(records, recordingPhases(spans), journeyNames) {
 		phases[i] = Phase{
 			Name: spans[i].Name, ClockFrom: spans[i].ClockFrom, FromS: spans[i].FromS, ToS: spans[i].ToS,
 			Journeys: journeys(figures),
@@ -40,7 +41,7 @@ func Seconds(records []loadgen.Record, lastedS float64) []Second {
 		spans[i] = Span{FromS: float64(i), ToS: float64(i + 1)}
 	}
 	seconds := make([]Second, n)
-	for i, figures := range recording.ByPhase(records, recordingPhases(spans)) {
+	for i, figures := range recording.ByPhase(records, recordingPhases(spans), journeyNames) {
 		seconds[i] = Second{TS: float64(i), Journeys: journeys(figures), Routers: []RouterPoint{}}
 	}
 	return seconds
@@ -63,13 +64,18 @@ func recordingPhases(spans []Span) []recording.Phase {
 }
 
 func journeys(figures recording.PhaseFigures) map[string]Journey {
-	journeys := make(map[string]Journey, loadgen.JourneyCount)
-	for i, spec := range loadgen.Journeys {
-		of := figures.Journeys[i]
-		journeys[spec.Name] = Journey{Counts: Counts(of.Tally), LatencyMs: latencyOf(of.LatencyMs)}
+	journeys := make(map[string]Journey, customers.JourneyCount)
+	for i := range figures.Journeys {
+		of := &figures.Journeys[i]
+		if isUsual(loadgen.Journey(i)) || of.Offered > 0 || of.Scheduled > 0 {
+			journeys[customers.Journeys[i].Name] = Journey{Counts: Counts(of.Tally), LatencyMs: latencyOf(of.LatencyMs)}
+		}
 	}
 	return journeys
 }
+
+// journeyNames are the names of all journeys, the unusual ones too.
+var journeyNames = loadgen.Names(customers.Journeys[:])
 
 func latencyOf(q recording.Quantiles) Latency {
 	return Latency{P50: q.P50, P90: q.P90, P99: q.P99, P999: q.P999, Max: q.Max}

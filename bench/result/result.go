@@ -25,12 +25,14 @@ type Result struct {
 	// Fallback is the path to stand-in that was played: none, routed, independent.
 	Fallback string `json:"fallback"`
 	// Without names the steps and mechanisms left out of the script.
-	Without        []string `json:"without,omitempty"`
-	Seed           uint64   `json:"seed"`
-	RatePerS       float64  `json:"rate_per_s"`
-	Pace           float64  `json:"pace"`
-	Topology       string   `json:"topology"`
-	ScheduleSHA256 string   `json:"schedule_sha256"`
+	Without  []string `json:"without,omitempty"`
+	Seed     uint64   `json:"seed"`
+	RatePerS float64  `json:"rate_per_s"`
+	Pace     float64  `json:"pace"`
+	Topology string   `json:"topology"`
+	// Customers is the model of who makes the load: even, people.
+	Customers      string `json:"customers"`
+	ScheduleSHA256 string `json:"schedule_sha256"`
 
 	// Partial is set when the run was stopped before it was complete: its script,
 	// the draining of what was queued, the audit.
@@ -40,8 +42,11 @@ type Result struct {
 	Illustrative        bool     `json:"illustrative"`
 	IllustrativeReasons []string `json:"illustrative_reasons"`
 
-	Phases       []Phase       `json:"phases"`
-	Impact       Impact        `json:"impact"`
+	Phases []Phase `json:"phases"`
+	Impact Impact  `json:"impact"`
+	// Retries counts what customers did when a journey had failed, if they were
+	// played so. They are in no other figure but the audit.
+	Retries      Counts        `json:"retries"`
 	Routes       Routes        `json:"routes"`
 	Faults       []Fault       `json:"faults"`
 	Audit        Audit         `json:"audit"`
@@ -151,6 +156,9 @@ type AuditFigures struct {
 	AdvicesApplied int64 `json:"advices_applied"`
 	// UnknownHappened counts journeys without an answer that did take place.
 	UnknownHappened int64 `json:"unknown_happened"`
+	// ChargedAgain counts customers who paid at a terminal twice, because the
+	// first time was said to have failed, or not answered, and had taken place.
+	ChargedAgain int64 `json:"charged_again"`
 }
 
 // Environment says what the run ran on.

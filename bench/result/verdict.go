@@ -10,23 +10,14 @@ import (
 
 // Rules are the bounds of measurement.md, "Verdict", for one machine class.
 type Rules struct {
-	OfferedMin       float64 // share of the schedule that was sent
-	SendDelayP99Ms   float64
-	GeneratorCPUMax  float64 // share of what it may use
-	GCPauseMaxMs     float64
-	ScheduleKSPMin   float64 // under it the inter-arrival test rejects
-	SentKSMax        float64
-	StealMax         float64 // share of the machine's time taken by others
-	FaultJourneysMin int64   // decided while faults were active
+	// LoadRules are those about the load alone.
+	evidence.LoadRules
+	FaultJourneysMin int64 // decided while faults were active
 }
 
 // SharedCores are the rules where the generator shares its cores with the
-// measured. The p-value is low since the test is made on every run, and one
-// drawn schedule in a thousand must not be called wrong for nothing.
-var SharedCores = Rules{
-	OfferedMin: 0.995, SendDelayP99Ms: 5, GeneratorCPUMax: 0.80, GCPauseMaxMs: 5,
-	ScheduleKSPMin: 0.001, SentKSMax: 0.05, StealMax: 0.05, FaultJourneysMin: 500,
-}
+// measured.
+var SharedCores = Rules{LoadRules: evidence.SharedCores, FaultJourneysMin: 500}
 
 // Facts are what the verdict is given on.
 type Facts struct {
@@ -45,37 +36,13 @@ type Facts struct {
 	FailedSteps    []string
 }
 
-// Verdict lists why a result is INVALID; none, and it is VALID.
+// Verdict lists why a result is INVALID; none, and it is VALID. What is wrong with
+// the load comes last.
 func Verdict(f Facts, rules Rules) []string {
 	reasons := []string{}
 	because := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
-	if f.Partial {
-		because("stopped before the run was complete")
-	}
 	for _, step := range f.FailedSteps {
 		because("step failed: %s", step)
-	}
-	l := f.Load
-	if offered := float64(l.Sent) / float64(max(l.Scheduled, 1)); offered < rules.OfferedMin {
-		because("offered %.2f %% of the schedule, less than %.1f %%", offered*100, rules.OfferedMin*100)
-	}
-	if l.Unaccounted > 0 {
-		because("%d journeys are not accounted for: %d scheduled, %d sent, %d dropped", l.Unaccounted, l.Scheduled, l.Sent, l.Dropped)
-	}
-	if p99 := l.SendDelayMs.P99; p99 != nil && *p99 > rules.SendDelayP99Ms {
-		because("send delay p99 %.1f ms, more than %g ms", *p99, rules.SendDelayP99Ms)
-	}
-	if l.GeneratorShare > rules.GeneratorCPUMax {
-		because("the load generator used %.0f %% of its processor time, more than %.0f %%", l.GeneratorShare*100, rules.GeneratorCPUMax*100)
-	}
-	if l.GCPauseMaxMs > rules.GCPauseMaxMs {
-		because("a garbage collection pause of %.1f ms in the load generator, more than %g ms", l.GCPauseMaxMs, rules.GCPauseMaxMs)
-	}
-	if l.ScheduleKSP < rules.ScheduleKSPMin {
-		because("the inter-arrival test rejects the schedule (p = %.2g, D = %.3f)", l.ScheduleKSP, l.ScheduleKS)
-	}
-	if l.SentKS > rules.SentKSMax {
-		because("sent times stray from the schedule (D = %.3f, more than %g)", l.SentKS, rules.SentKSMax)
 	}
 	if f.Unsteady != "" {
 		because("the baseline is not stationary: %s", f.Unsteady)
@@ -96,10 +63,9 @@ func Verdict(f Facts, rules Rules) []string {
 	} else if !f.Audit.Passed {
 		because("the audit failed")
 	}
-	if f.Steal > rules.StealMax {
-		because("%.0f %% of the machine's time went to something else, more than %.0f %%", f.Steal*100, rules.StealMax*100)
-	}
-	return reasons
+	load := f.Load.facts()
+	load.Partial, load.Steal = f.Partial, f.Steal
+	return append(reasons, rules.Judge(load)...)
 }
 
 // baselineWindows is how many windows a baseline is cut into; evidence asks for

@@ -96,6 +96,15 @@ func (p *Plan) PhaseLengths() map[string]time.Duration {
 	return lengths
 }
 
+// LastDue is when the last step that has a time is due.
+func (p *Plan) LastDue() time.Duration {
+	due := time.Duration(0)
+	for _, step := range p.Steps {
+		due = max(due, step.Due)
+	}
+	return due
+}
+
 // MainMax is the longest real time that the main load may be needed for when
 // every step is on time: the script, a full wait for live routers, and the
 // aftermath.

@@ -34,8 +34,9 @@ type Scenario struct {
 // Phase is a stretch of the script; it lasts until the next one opens.
 type Phase struct {
 	Name string
-	// Min is the real time that what happens in the phase needs; a pace that
-	// leaves it less is refused. 0: any length will do.
+	// Min is the real time that what happens in the phase needs, from when the
+	// step that opens it has completed; a pace that leaves it less is refused.
+	// 0: any length will do.
 	Min time.Duration
 	// Needs says in words what takes Min.
 	Needs string

@@ -15,7 +15,10 @@ type Targets struct {
 	APIServers []string
 	// Kinds are the kinds of object that API servers read from etcd through a
 	// relay: the links that can be broken.
-	Kinds  []string
+	Kinds []string
+	// Parts are what runs as a process of its own, besides instances, where the
+	// platform is several processes.
+	Parts  []string
 	Faults []Fault
 }
 
@@ -41,6 +44,9 @@ const (
 	AimRegistry
 	// AimEndpoints are the Services whose records of endpoints are broken.
 	AimEndpoints
+	// AimProcesses are parts and instances; a platform that is one process has
+	// none, which only the run finds out.
+	AimProcesses
 )
 
 // DefaultTargets is the bank as breakbank assembles it, and the service pots,
@@ -53,6 +59,10 @@ var DefaultTargets = Targets{
 	Nodes:      []string{"a1", "a2", "b1", "b2", "c1", "c2"},
 	APIServers: []string{"apiserver-a", "apiserver-b", "apiserver-c"},
 	Kinds:      []string{"services", "endpoints", "endpointslices", "configmaps"},
+	Parts: []string{
+		"etcd-a1", "etcd-b1", "etcd-c1", "etcd-a2", "etcd-b2", "etcd-c2", "etcd-a3", "etcd-b3", "etcd-c3",
+		"apiserver-a", "apiserver-b", "apiserver-c", "a1", "a2", "b1", "b2", "c1", "c2", "book", "nats",
+	},
 	Faults: []Fault{
 		{"link-blackhole", AimLinks},
 		{"link-latency", AimLinks},
@@ -63,6 +73,8 @@ var DefaultTargets = Targets{
 		{"registry-quorum-loss", AimRegistry},
 		{"endpoints-empty", AimEndpoints},
 		{"endpoints-null", AimEndpoints},
+		{"process-kill", AimProcesses},
+		{"process-pause", AimProcesses},
 	},
 }
 
@@ -101,8 +113,10 @@ func (t Targets) meaning(aim Aim) (means func(pattern string) bool, valid string
 	var names []string
 	switch aim {
 	case AimInstances:
-		return t.meansInstance, "SERVICE-VERSION-NUMBER-NODE such as ledger-v2-7-b2, or a pattern such as ledger-*; services: " +
-			strings.Join(t.Services, ", ") + "; nodes: " + strings.Join(t.Nodes, ", ")
+		return t.meansInstance, t.instancesInWords()
+	case AimProcesses:
+		means := func(pattern string) bool { return meansOne(t.Parts, pattern) || t.meansInstance(pattern) }
+		return means, strings.Join(t.Parts, ", ") + ", or " + t.instancesInWords()
 	case AimLinks:
 		names = linkNames(t.APIServers, t.Kinds)
 	case AimRouters:
@@ -114,13 +128,20 @@ func (t Targets) meaning(aim Aim) (means func(pattern string) bool, valid string
 	case AimEndpoints:
 		names = t.Services
 	}
-	means = func(pattern string) bool {
-		return slices.ContainsFunc(names, func(name string) bool {
-			met, err := path.Match(pattern, name)
-			return err == nil && met
-		})
-	}
-	return means, strings.Join(names, ", ")
+	return func(pattern string) bool { return meansOne(names, pattern) }, strings.Join(names, ", ")
+}
+
+// meansOne says whether a pattern meets one of the names.
+func meansOne(names []string, pattern string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		met, err := path.Match(pattern, name)
+		return err == nil && met
+	})
+}
+
+func (t Targets) instancesInWords() string {
+	return "SERVICE-VERSION-NUMBER-NODE such as ledger-v2-7-b2, or a pattern such as ledger-*; services: " +
+		strings.Join(t.Services, ", ") + "; nodes: " + strings.Join(t.Nodes, ", ")
 }
 
 // meansInstance says whether there may be such an instance. Which versions and

@@ -20,7 +20,11 @@ func TestCheckTarget(t *testing.T) {
 		"router-restart":       {[]string{"a1", "a1,c2", "b*"}, []string{"d1", "a1,d1", "apiserver-a", ""}},
 		"apiserver-restart":    {[]string{"apiserver-c", "apiserver-*"}, []string{"a1", "apiserver-d"}},
 		"registry-quorum-loss": {[]string{"registry"}, []string{"etcd-a1", "registry/1"}},
-		"endpoints-null":       {[]string{"ledger", "pots"}, []string{"kettle", "ledger-v1-1-a2"}},
+		"process-kill": {
+			[]string{"etcd-b1", "etcd-*", "apiserver-a,a1", "book", "nats", "ledger-v2-7-b2", "ledger-*"},
+			[]string{"etcd", "control", "d1", "etcd-a1,kettle", "ledger-v2-7-d2", ""},
+		},
+		"endpoints-null": {[]string{"ledger", "pots"}, []string{"kettle", "ledger-v1-1-a2"}},
 	}
 	for fault, aim := range aims {
 		for _, target := range aim.good {

@@ -5,8 +5,6 @@ package stats
 import (
 	"math/rand/v2"
 	"slices"
-
-	"gonum.org/v1/gonum/stat"
 )
 
 const (
@@ -44,8 +42,8 @@ func Bootstrap(n int, statistic func(replicates []int) float64) Estimate {
 		values[i] = statistic(drawn)
 	}
 	slices.Sort(values)
-	e.Low = stat.Quantile((1-Confidence)/2, stat.Empirical, values, nil)
-	e.High = stat.Quantile((1+Confidence)/2, stat.Empirical, values, nil)
+	e.Low = Quantile((1-Confidence)/2, values)
+	e.High = Quantile((1+Confidence)/2, values)
 	return e
 }
 

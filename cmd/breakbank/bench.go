@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -26,6 +25,7 @@ import (
 // benchCommand is the suites.
 type benchCommand struct {
 	Strategies benchStrategiesCommand `cmd:"" help:"Play every balancing strategy against cold start, slow and failing instances, a zone loss and a capacity mix, in virtual time."`
+	Soak       benchSoakCommand       `cmd:"" help:"Hold a platform under a steady load and say whether memory, goroutines and open files of its processes stay as they are."`
 }
 
 // benchStrategiesCommand draws a picture of every strategy.
@@ -93,12 +93,7 @@ func (c *benchStrategiesCommand) show(t terminal, r *strategies.Result, took tim
 		}
 	}
 	if c.JSON {
-		encoder := json.NewEncoder(t.out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(r); err != nil {
-			return fmt.Errorf("print the result: %w", err)
-		}
-		return nil
+		return t.showJSON(r)
 	}
 	f, isFile := t.out.(*os.File)
 	fmt.Fprint(t.out, strategies.Text(r, isFile && term.IsTerminal(int(f.Fd()))))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 // TestAPersonCanDoTheIncidentByHand: "up" in one terminal, "ctl" in another.
 func TestAPersonCanDoTheIncidentByHand(t *testing.T) {
+	t.Parallel()
 	l, err := ports.New().Listen()
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +38,7 @@ func TestAPersonCanDoTheIncidentByHand(t *testing.T) {
 
 	ctl := func(args ...string) string {
 		t.Helper()
-		cmd := exec.Command(os.Args[0], append([]string{"ctl", "--admin", admin}, args...)...)
+		cmd := exec.Command(os.Args[0], append([]string{"ctl", "--control", admin}, args...)...)
 		cmd.Env = append(os.Environ(), asCommand+"="+t.Name())
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -49,6 +51,25 @@ func TestAPersonCanDoTheIncidentByHand(t *testing.T) {
 	if n := routers("live"); n != 6 {
 		t.Errorf("%d routers are live, want 6:\n%s", n, ctl("get"))
 	}
+	if got := ctl("tap", "--zone", "b"); !strings.Contains(got, "00 approved") || !strings.Contains(got, "zone b") {
+		t.Errorf("tap said %q", got)
+	}
+	if got := ctl("books"); strings.Count(got, "  balances\n") != 3 {
+		t.Errorf("books said %q", got)
+	}
+	for want, args := range map[string][]string{
+		`version "../x" must be`: {"deploy", "ledger", "../x"},
+		`version "" must be`:     {"deploy", "ledger", ""},
+		"9999 replicas":          {"scale", "ledger", "9999"},
+	} {
+		cmd := exec.Command(os.Args[0], append([]string{"ctl", "--control", admin}, args...)...)
+		cmd.Env = append(os.Environ(), asCommand+"="+t.Name())
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), want) || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("ctl %v: %v: %s", args, err, out)
+		}
+	}
+	ctl("scale", "feed", "2")
+	eventually(t, 10*time.Second, "it is ready with fewer of a service", func() bool { return answers("http://" + admin + "/readyz") })
 	if got := ctl("grow", "4"); !strings.Contains(got, "4 members") {
 		t.Errorf("grow said %q", got)
 	}
@@ -88,8 +109,18 @@ func TestAPersonCanDoTheIncidentByHand(t *testing.T) {
 	nothingLeft(t, tmp)
 }
 
+// answers says whether a page is there, and well.
+func answers(url string) bool {
+	resp, err := http.Get(url)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
 func TestCtlSaysWhatIsWrong(t *testing.T) {
-	code, _, stderr := command(t, "ctl", "--admin", "127.0.0.1:1", "get")
+	code, _, stderr := command(t, "ctl", "--control", "127.0.0.1:1", "get")
 	if code != exitFailed || !strings.Contains(stderr, "127.0.0.1:1") || strings.Count(strings.TrimSpace(stderr), "\n") != 0 {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}

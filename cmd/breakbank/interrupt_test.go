@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"breakbank/bench/replay"
+	"breakbank/platform/cluster"
+	"breakbank/platform/ports"
 )
 
 const (
@@ -37,6 +40,7 @@ func eventually(t *testing.T, limit time.Duration, what string, holds func() boo
 // process and no temporary directory; no process means no port. What was
 // measured is kept and marked partial.
 func TestInterruptLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		when    string // is on the output when the signal is sent
@@ -56,7 +60,7 @@ func TestInterruptLeavesNothingBehind(t *testing.T) {
 			}
 			select {
 			case <-seen.seen:
-			case <-time.After(endLimit):
+			case <-time.After(commandLimit / 2):
 				t.Errorf("never said %q", c.when)
 			}
 			if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -95,24 +99,49 @@ func TestInterruptLeavesNothingBehind(t *testing.T) {
 }
 
 // TestAKilledParentTakesThePlatformWithIt: nobody can tidy up after SIGKILL,
-// so the platform does it itself.
+// so the platform does it itself, wherever its parts run, and whether or not they
+// stand still.
 func TestAKilledParentTakesThePlatformWithIt(t *testing.T) {
-	cmd, tmp, _, _ := start(t, "replay", "monzo-2017-short", "--out", t.TempDir())
-	seen := &watched{wanted: "phase setup", seen: make(chan struct{})}
-	cmd.Stdout = seen
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	t.Parallel()
+	for _, layout := range []string{cluster.LayoutSingle, cluster.LayoutProcesses} {
+		t.Run(layout, func(t *testing.T) {
+			l, err := ports.New().Listen()
+			if err != nil {
+				t.Fatal(err)
+			}
+			control := l.Addr().String()
+			l.Close()
+			cmd, tmp, _, stderr := start(t, "up", "--topology", layout, "--admin", control, "--out", t.TempDir())
+			seen := &watched{wanted: "Ctrl-C ends it", seen: make(chan struct{})}
+			cmd.Stdout = seen
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-seen.seen:
+			case <-time.After(commandLimit / 2):
+				t.Errorf("the platform did not come up: %s", stderr)
+			}
+			if layout == cluster.LayoutProcesses {
+				// Instances first, while their nodes can see to it.
+				for _, part := range []string{"ledger-*", "etcd-b1", "a2"} {
+					stop := exec.Command(os.Args[0], "ctl", "--control", control, "fault", "inject", "process-pause", part)
+					stop.Env = append(os.Environ(), asCommand+"="+t.Name())
+					if out, err := stop.CombinedOutput(); err != nil {
+						t.Errorf("pause %s: %v: %s", part, err, out)
+					}
+				}
+				if n := len(processes(t)); n < 40 {
+					t.Errorf("%d processes, want one for each part", n)
+				}
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // It was killed.
+			nothingLeft(t, tmp)
+		})
 	}
-	select {
-	case <-seen.seen:
-	case <-time.After(endLimit):
-		t.Error("the script never began")
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // It was killed.
-	nothingLeft(t, tmp)
 }
 
 // nothingLeft waits until no process of the test's command runs and its

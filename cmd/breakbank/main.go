@@ -31,14 +31,37 @@ const (
 
 // cli is the table of commands.
 type cli struct {
-	Replay replayCommand `cmd:"" help:"Play a scenario under load, print what the customers felt, write a report."`
-	Report reportCommand `cmd:"" help:"Make report.html again from the results in a directory."`
-	Up     upCommand     `cmd:"" help:"Bring the platform up and stay; print addresses."`
-	Router routerCommand `cmd:"" help:"Run the router alone, in front of any gRPC services."`
-	Peers  peersCommand  `cmd:"" help:"Measure parts of breakbank next to what you would pick instead."`
-	Bench  benchCommand  `cmd:"" help:"Play a suite, and compare."`
-	Ctl    ctlCommand    `cmd:"" help:"Do by hand what a scenario does: get, deploy, rollback, scale, delete, restart, fallback, fault."`
-	Run    runCommand    `cmd:"" hidden:"" help:"Run roles of a topology in this process."`
+	Replay   replayCommand   `cmd:"" help:"Play a scenario under load, print what the customers felt, write a report."`
+	Report   reportCommand   `cmd:"" help:"Make report.html again from the results in a directory."`
+	Up       upCommand       `cmd:"" help:"Bring the platform up and stay; print addresses."`
+	Router   routerCommand   `cmd:"" help:"Run the router alone, in front of any gRPC services."`
+	Load     loadCommand     `cmd:"" help:"Offer a load to any gRPC service, or to the bank, and measure it."`
+	Capacity capacityCommand `cmd:"" help:"Find the highest rate that meets an objective, with its interval, and draw the throughput–latency curve."`
+	Peers    peersCommand    `cmd:"" help:"Measure parts of breakbank next to what you would pick instead."`
+	Bench    benchCommand    `cmd:"" help:"Play a suite, and compare."`
+	Ctl      ctlCommand      `cmd:"" help:"Do by hand what a scenario does: get, deploy, rollback, scale, delete, restart, fallback, fault."`
+	Topology topologyCommand `cmd:"" help:"Print or check a topology file."`
+	Run      runCommand      `cmd:"" help:"Run single roles of a topology in this process, for compose and other orchestrators."`
+	Context  contextCommand  `cmd:"" help:"Name the platforms that commands talk to, and choose one."`
+	Compare  compareCommand  `cmd:"" help:"Hold two replays against each other: the same picture, phase by phase?"`
+	Doctor   doctorCommand   `cmd:"" help:"Say what this machine has and lacks for runs that can be trusted."`
+	checks   `embed:""`
+	Version  versionCommand `cmd:"" help:"Say what this program is: version, commit, Go."`
+}
+
+// checks is what the parts' containers check themselves with.
+type checks struct {
+	Health healthCommand `cmd:"" help:"Ask a process whether it is well; exit 0 if it answers 200."`
+}
+
+// commands are those that arguments may mean. Containers check themselves a
+// hundred times an hour each: a table of all commands would cost them more than
+// the check.
+func commands(args []string) any {
+	if len(args) > 0 && args[0] == "health" {
+		return &checks{}
+	}
+	return &cli{}
 }
 
 // usageError is bad input: said in one line, before anything was started.
@@ -72,13 +95,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 				panic(r)
 			}
 		}()
-		var c cli
-		parser, err := kong.New(&c,
+		parser, err := kong.New(commands(args),
 			kong.Name("breakbank"),
 			kong.Description("A replica bank, built to be broken: replays the outage of 27 October 2017 and measures what would have saved it."),
 			kong.Writers(stdout, stderr),
-			kong.Vars{"admin_address": defaultAdminAddress, "dataplanes": strings.Join(router.ProxyPlanes(), ", ")},
+			kong.Vars{"admin_address": defaultAdminAddress, "stores": defaultStores, "dataplanes": strings.Join(router.ProxyPlanes(), ", ")},
 			benchVars(),
+			loadVars(),
+			capacityVars(),
 			kong.Exit(func(code int) { panic(exited{code}) }),
 			kong.BindTo(ctx, (*context.Context)(nil)),
 			kong.Bind(terminal{stdout, stderr}),
@@ -114,12 +138,19 @@ func exitCode(err error) int {
 	case errors.As(err, new(usageError)):
 		return exitUsage
 	case errors.As(err, &joined):
+		gravest := exitMissed
 		for _, e := range joined.Unwrap() {
-			if exitCode(e) != exitInvalid {
+			switch exitCode(e) {
+			case exitMissed:
+			case exitInvalid:
+				gravest = exitInvalid
+			default:
 				return exitFailed
 			}
 		}
-		return exitInvalid
+		return gravest
+	case errors.As(err, new(missedError)):
+		return exitMissed
 	case errors.As(err, new(invalidError)):
 		return exitInvalid
 	}
@@ -128,9 +159,6 @@ func exitCode(err error) int {
 
 // invalidError is a measurement that must not be trusted.
 type invalidError struct{ error }
-
-// terminal is where a command writes.
-type terminal struct{ out, err io.Writer }
 
 // oneLine keeps what is said about a failure on a single line.
 func oneLine(err error) string {

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime/debug"
-	"strings"
 	"time"
 
+	"breakbank/bench/peers/comparison"
 	peers "breakbank/bench/peers/router"
 )
 
@@ -19,8 +16,11 @@ import (
 type peersCommand struct {
 	Router            peersRouterCommand            `cmd:"" help:"Measure the router next to HAProxy, nginx and Caddy: CPU a request and added latency."`
 	Discovery         peersDiscoveryCommand         `cmd:"" help:"Measure how soon routers use what the registry knows, next to client-go's informer."`
+	Loadgen           peersLoadgenCommand           `cmd:"" help:"Measure the load generator next to ghz and h2load: CPU a request, and whether what they report is true."`
 	Echo              peersEchoCommand              `cmd:"" hidden:"" help:"Be the service behind the peers."`
 	Relay             peersRelayCommand             `cmd:"" hidden:"" help:"Pass bytes on."`
+	Null              peersNullCommand              `cmd:"" hidden:"" help:"Answer every call with nothing, or misbehave in a known way."`
+	Offer             peersOfferCommand             `cmd:"" hidden:"" help:"Offer load to the null server."`
 	DiscoveryRegistry peersDiscoveryRegistryCommand `cmd:"" hidden:"" help:"Be the registry that is discovered from."`
 }
 
@@ -43,8 +43,7 @@ func (c *peersRouterCommand) Run(ctx context.Context, t terminal) error {
 	for _, m := range missing {
 		fmt.Fprintf(t.err, "left out: %s\n", m)
 	}
-	progress := &peersProgress{terminal: t}
-	o.Progress = progress.say
+	o.Progress = sayProgress(t)
 	fmt.Fprintf(t.err, "blocks: %d, cases: %d, peers: %d; about %v\n",
 		o.Blocks, len(o.Cases), len(o.Peers)-len(missing), o.Expected().Round(time.Second))
 	debug.SetGCPercent(benchGCPercent)
@@ -52,70 +51,35 @@ func (c *peersRouterCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		encoder := json.NewEncoder(t.out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(r); err != nil {
-			return fmt.Errorf("print the result: %w", err)
-		}
-	} else {
-		fmt.Fprint(t.out, peers.Text(r))
+	if err := t.show(c.JSON, r, peers.Text(r)); err != nil {
+		return err
 	}
-	switch {
-	case r.Partial:
-		return errors.New("stopped before its end; what was measured is marked partial")
-	case !r.Valid:
-		return invalidError{fmt.Errorf("the measurement is INVALID: %s", strings.Join(r.InvalidReasons, "; "))}
-	}
-	return nil
+	return believed(r.Partial, r.Valid, r.InvalidReasons)
 }
 
 // options checks the flags before anything starts.
 func (c *peersRouterCommand) options() (peers.Options, error) {
-	executable, err := os.Executable()
+	self, err := ownCommand()
 	if err != nil {
-		return peers.Options{}, fmt.Errorf("find this program: %w", err)
+		return peers.Options{}, err
 	}
 	chosen, err := peers.ByNames(c.Only)
 	if err != nil {
 		return peers.Options{}, fmt.Errorf("--only: %w", err)
 	}
 	o := peers.Options{
-		Self:  func(args ...string) *exec.Cmd { return exec.Command(executable, args...) },
-		Peers: chosen, Cases: peers.Cases, Blocks: peers.DefaultBlocks, Window: peers.DefaultWindow,
-		Seed: c.Seed, Quick: c.Quick, Flags: os.Args[1:],
+		Plan: comparison.Plan{
+			Self: self, Blocks: peers.DefaultBlocks, Window: peers.DefaultWindow, Seed: c.Seed, Quick: c.Quick, Flags: os.Args[1:],
+		},
+		Peers: chosen, Cases: peers.Cases,
 	}
 	if c.Quick {
 		o.Cases, o.Blocks, o.Window = peers.SmallCases(), peers.QuickBlocks, peers.QuickWindow
 	}
-	if c.Blocks != nil {
-		o.Blocks = *c.Blocks
-	}
-	if c.Seconds != nil {
-		if !(*c.Seconds >= peers.WindowMin.Seconds() && *c.Seconds <= peers.WindowMax.Seconds()) {
-			return o, fmt.Errorf("--seconds %g: a window can be %g to %g", *c.Seconds, peers.WindowMin.Seconds(), peers.WindowMax.Seconds())
-		}
-		o.Window = time.Duration(*c.Seconds * float64(time.Second))
+	if err := replan(&o.Plan, c.Blocks, c.Seconds, peers.WindowMin); err != nil {
+		return o, err
 	}
 	return o, o.Check()
-}
-
-// progressEach is how often progress is said within a block.
-const progressEach = 5 * time.Second
-
-// peersProgress writes where a run is, a line at a time, not too often.
-type peersProgress struct {
-	terminal terminal
-	block    int
-	said     time.Time
-}
-
-func (p *peersProgress) say(now peers.Progress) {
-	if now.Block == p.block && time.Since(p.said) < progressEach {
-		return
-	}
-	p.block, p.said = now.Block, time.Now()
-	fmt.Fprintf(p.terminal.err, "block %d of %d, %s; %v left\n", now.Block, now.Blocks, now.Doing, now.Left.Round(time.Second))
 }
 
 // peersEchoCommand is started by a run: the service behind every peer.

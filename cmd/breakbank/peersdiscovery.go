@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"breakbank/bench/arm"
@@ -45,30 +42,10 @@ func (c *peersDiscoveryCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := c.print(t, r, discovery.Text(r)); err != nil {
+	if err := t.show(c.JSON, r, discovery.Text(r)); err != nil {
 		return err
 	}
-	switch {
-	case r.Partial:
-		return errors.New("stopped before its end; what was measured is marked partial")
-	case !r.Valid:
-		return invalidError{fmt.Errorf("the measurement is INVALID: %s", strings.Join(r.InvalidReasons, "; "))}
-	}
-	return nil
-}
-
-// print writes a result in the way that was asked for.
-func (c *peersDiscoveryCommand) print(t terminal, r any, text string) error {
-	if !c.JSON {
-		fmt.Fprint(t.out, text)
-		return nil
-	}
-	encoder := json.NewEncoder(t.out)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(r); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	return nil
+	return believed(r.Partial, r.Valid, r.InvalidReasons)
 }
 
 // playBenign holds guarded's policies, together and each, against keep-last.
@@ -80,7 +57,7 @@ func (c *peersDiscoveryCommand) playBenign(t terminal, o discovery.Options) erro
 	if err != nil {
 		return err
 	}
-	return c.print(t, r, benign.Text(r))
+	return t.show(c.JSON, r, benign.Text(r))
 }
 
 // options checks the flags before anything starts.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,15 +10,15 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"breakbank/bench/arm"
 	"breakbank/bench/audit"
 	"breakbank/bench/live"
+	"breakbank/bench/load"
 	"breakbank/bench/replay"
 	"breakbank/bench/report"
 	"breakbank/bench/result"
 	"breakbank/bench/scenario"
+	"breakbank/platform/cluster"
 )
 
 // benchGCPercent trades memory, of which the parent needs little, for fewer
@@ -32,16 +31,20 @@ const overhead = 12 * time.Second
 
 // replayCommand plays a scenario under load.
 type replayCommand struct {
-	Scenario string   `arg:"" optional:"" default:"monzo-2017" help:"Scenario: a name, or a YAML file."`
-	Arm      string   `default:"linkerd-2017" help:"What the routers are made of: a name, a YAML file, several with commas, 'all' for the four that tell the story, or 'every'."`
-	Rate     *float64 `help:"Journeys a second at full load. Default: the scenario's (500 for monzo-2017)."`
-	Pace     *float64 `help:"Seconds of the incident a second. Default: the scenario's (60)."`
-	Seed     uint64   `default:"1" help:"Seed of the load and of the routers: same seed, same schedule, same draws."`
-	Fallback string   `help:"How stand-in is reached: none, routed or independent. Default: as the arm says."`
-	Without  []string `help:"Leave out a step or a mechanism of the scenario, such as pots or dark. May be repeated."`
-	Topology string   `default:"single" enum:"single" help:"How the platform is spread over processes: single."`
-	Out      string   `default:"out" type:"path" help:"Directory for results; each run makes its own below it."`
-	JSON     bool     `help:"Print the results as JSON and nothing else."`
+	controlFlags
+
+	Scenario  string   `arg:"" optional:"" default:"monzo-2017" help:"Scenario: a name, or a YAML file."`
+	Arm       string   `default:"linkerd-2017" help:"What the routers are made of: a name, a YAML file, several with commas, 'all' for the four that tell the story, or 'every'."`
+	Rate      *float64 `help:"Journeys a second at full load. Default: the scenario's (500 for monzo-2017)."`
+	Pace      *float64 `help:"Seconds of the incident a second. Default: the scenario's (60)."`
+	Customers string   `default:"even" enum:"even,people" help:"Who makes the load: even (all alike, each once; the one to compare by) or people (busy and idle ones, pushes, hours of the day, sessions, retries)."`
+	Seed      uint64   `default:"1" help:"Seed of the load and of the routers: same seed, same schedule, same draws."`
+	Fallback  string   `help:"How stand-in is reached: none, routed or independent. Default: as the arm says."`
+	Without   []string `help:"Leave out a step or a mechanism of the scenario, such as pots or dark. May be repeated."`
+	Topology  string   `default:"single" enum:"single,processes,containers" help:"How the platform is spread: single (one process beside this one), processes (one for each role instance and each instance of a service), containers (a running compose stack, which is emptied; see docs/compose.md)."`
+	Stores    string   `default:"${stores}" type:"path" help:"With --topology containers: where the data of the stack's book is mounted."`
+	Out       string   `default:"out" type:"path" help:"Directory for results; each run makes its own below it."`
+	JSON      bool     `help:"Print the results as JSON and nothing else."`
 }
 
 func (c *replayCommand) Run(ctx context.Context, t terminal) error {
@@ -49,7 +52,11 @@ func (c *replayCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return usageError{err}
 	}
-	if err := mustHaveRoom(c.Out); err != nil {
+	room := mustHaveRoom
+	if c.Topology == cluster.LayoutContainers {
+		room = mustTakeResults // The platform's data is elsewhere.
+	}
+	if err := room(c.Out); err != nil {
 		return usageError{err}
 	}
 	debug.SetGCPercent(benchGCPercent)
@@ -105,16 +112,19 @@ func (c *replayCommand) prepare() ([]turn, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamp := time.Now().UTC().Format("20060102-150405")
+	began := time.Now()
 	var turns []turn
 	for _, a := range arms {
 		if a, err = a.WithFallback(c.Fallback); err != nil {
 			return nil, err
 		}
-		id := strings.Join([]string{stamp, s.Name, a.Name}, "-")
+		if err := cluster.MayRun(c.Topology, a.Router); err != nil {
+			return nil, fmt.Errorf("arm %s: %w", a.Name, err)
+		}
+		id := load.NewRunID(began, s.Name, a.Name)
 		next := turn{arm: a, scenario: s, dir: filepath.Join(c.Out, id), ratePerS: rate, observer: &lateObserver{}}
 		next.run, err = replay.Prepare(replay.Options{
-			Scenario: s, Arm: a, Pace: pace, RatePerS: rate, Seed: c.Seed, Without: c.Without,
+			Scenario: s, Arm: a, Pace: pace, RatePerS: rate, Seed: c.Seed, Customers: c.Customers, Without: c.Without,
 			RunID: id, Dir: next.dir, Topology: c.Topology, Flags: os.Args[1:],
 			Observer: next.observer, Audit: audit.RunOnDisk, Report: writeReport,
 		})
@@ -167,18 +177,23 @@ func (b *batch) play(ctx context.Context, number int, t turn) (res *result.Resul
 	defer view.Close()
 	t.observer.Observer = view
 	s, err := startSession(ctx, sessionOptions{
-		arm: t.arm, members: t.scenario.Members, seed: b.command.Seed,
+		arm: t.arm, layout: b.command.Topology, members: t.scenario.Members, seed: b.command.Seed,
 		durability: "fsync", logDir: filepath.Join(t.dir, "logs"),
 		progress: func(text string) { view.Progress("starting: " + text) },
+		control:  b.command.controlFlags, storesDir: b.command.Stores,
 	})
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, errors.New("interrupted before the platform was up; nothing was measured")
+			interrupted := errors.New("interrupted before the platform was up; nothing was measured")
+			if left, ok := errors.AsType[setBackError](err); ok {
+				return nil, errors.Join(interrupted, left)
+			}
+			return nil, interrupted
 		}
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	return t.run.Play(ctx, platformHandle{s, filepath.Join(t.dir, "logs")})
+	return t.run.Play(ctx, s)
 }
 
 // conclude prints what was measured and where it lies. Several runs get a
@@ -187,17 +202,15 @@ func (b *batch) conclude() error {
 	if len(b.results) == 0 {
 		return nil
 	}
-	out := b.terminal.out
 	if b.command.JSON {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
 		for _, r := range b.results {
-			if err := encoder.Encode(r); err != nil {
-				return fmt.Errorf("print the result: %w", err)
+			if err := b.terminal.showJSON(r); err != nil {
+				return err
 			}
 		}
 		return nil
 	}
+	out := b.terminal.out
 	for _, r := range b.results {
 		fmt.Fprintf(out, "\n%s", report.Text(r))
 		fmt.Fprintf(out, "\nreport  %s\n", filepath.Join(b.command.Out, r.RunID, report.FileName))
@@ -227,15 +240,3 @@ func (b *batch) judge() error {
 	}
 	return errors.Join(errs...)
 }
-
-// platformHandle is a session as a replay sees it.
-type platformHandle struct {
-	session *session
-	logDir  string
-}
-
-func (p platformHandle) Admin() grpc.ClientConnInterface { return p.session.child.Admin }
-func (p platformHandle) Done() <-chan struct{}           { return p.session.child.Done() }
-func (p platformHandle) Kill()                           { p.session.kill() }
-func (p platformHandle) StoresDir() string               { return p.session.bookDir() }
-func (p platformHandle) LogDir() string                  { return p.logDir }

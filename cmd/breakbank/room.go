@@ -20,14 +20,22 @@ const (
 // and to the place of temporary files, that a run will fit: better now than
 // after four minutes.
 func mustHaveRoom(out string) error {
+	if err := mustTakeResults(out); err != nil {
+		return err
+	}
+	if err := probe(os.TempDir(), platformBytes); err != nil {
+		return fmt.Errorf("temporary directory %s cannot take the platform's data (choose another with TMPDIR): %w", os.TempDir(), err)
+	}
+	return nil
+}
+
+// mustTakeResults makes the directory for results and proves that they fit.
+func mustTakeResults(out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	if err := probe(out, resultBytes); err != nil {
 		return fmt.Errorf("--out %s cannot take results: %w", out, err)
-	}
-	if err := probe(os.TempDir(), platformBytes); err != nil {
-		return fmt.Errorf("temporary directory %s cannot take the platform's data (choose another with TMPDIR): %w", os.TempDir(), err)
 	}
 	return nil
 }

@@ -242,18 +242,3 @@ func set(section *yaml.MapSlice, key string, value any) {
 	}
 	*section = append(*section, yaml.MapItem{Key: key, Value: value})
 }
-
-// build says which version of the program this is.
-func build() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	version := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			version += " " + s.Value
-		}
-	}
-	return strings.TrimSpace(version + " " + info.GoVersion)
-}

@@ -100,17 +100,17 @@ func pingPong(t *testing.T, stream testpb.TestService_FullDuplexCallClient) {
 	}
 }
 
-// load is callers that call without a pause, and do not forgive.
-type load struct {
+// callers call without a pause, and do not forgive.
+type callers struct {
 	t      *testing.T
 	calls  atomic.Int64
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-func startLoad(t *testing.T, s *standalone) *load {
+func startLoad(t *testing.T, s *standalone) *callers {
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{t: t, cancel: cancel}
+	l := &callers{t: t, cancel: cancel}
 	call := func(client testpb.TestServiceClient) {
 		_, err := client.UnaryCall(context.WithoutCancel(ctx), &testpb.SimpleRequest{})
 		if err != nil {
@@ -146,13 +146,13 @@ func startLoad(t *testing.T, s *standalone) *load {
 }
 
 // grow waits for so many more calls.
-func (l *load) grow(calls int64) {
+func (l *callers) grow(calls int64) {
 	l.t.Helper()
 	enough := l.calls.Load() + calls
 	eventually(l.t, endLimit, "there is load", func() bool { return l.calls.Load() >= enough })
 }
 
-func (l *load) stop() {
+func (l *callers) stop() {
 	l.cancel()
 	l.done.Wait()
 }

@@ -144,7 +144,7 @@ func (p *routerProcess) start(broken chan<- error) error {
 		return usageError{err}
 	}
 	p.admin = admin.New(p.router, admin.Facts{
-		Build: build(), PID: os.Getpid(), Node: p.options.Node, Zone: p.options.Zone,
+		Build: thisBuild().String(), PID: os.Getpid(), Node: p.options.Node, Zone: p.options.Zone,
 		Listen: requests.Addr().String(), Config: p.shown, StartedAt: time.Now(),
 	})
 	fmt.Fprintf(p.terminal.out, "requests  %s\n", requests.Addr())

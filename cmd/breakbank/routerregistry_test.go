@@ -22,6 +22,7 @@ import (
 // TestRouterFindsInstancesInARegistry: a real API server's and a real etcd's,
 // and follows what they say.
 func TestRouterFindsInstancesInARegistry(t *testing.T) {
+	t.Parallel()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {

@@ -54,7 +54,7 @@ var services = []struct {
 // to nothing.
 func newPots(_ context.Context, env node.Env) (node.Instance, error) {
 	return rpc.NewServer(rpc.ServerConfig{
-		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		Service: env.Service, Instance: env.Instance, Listener: env.Listener, AccessLog: env.AccessLog, Log: env.Log,
 	}), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"path/filepath"
 
 	"breakbank/bench/arm"
@@ -16,6 +17,7 @@ import (
 type upCommand struct {
 	Arm      string `default:"linkerd-2017" help:"What the routers are made of: a name, or a YAML file."`
 	Fallback string `help:"How the card edge reaches stand-in: none, routed or independent. Default: as the arm says."`
+	Topology string `default:"single" enum:"single,processes" help:"How the platform is spread over processes: single or processes."`
 	Members  int    `default:"3" help:"etcd members to start with, 1 to 9."`
 	Admin    string `default:"${admin_address}" help:"Where the control API listens."`
 	Out      string `default:"out/up" type:"path" help:"Directory for logs."`
@@ -29,14 +31,20 @@ func (c *upCommand) Run(ctx context.Context, t terminal) (err error) {
 	if a, err = a.WithFallback(c.Fallback); err != nil {
 		return usageError{err}
 	}
+	if err := cluster.MayRun(c.Topology, a.Router); err != nil {
+		return misused("arm %s: %w", a.Name, err)
+	}
 	if c.Members < 1 || c.Members > 9 {
 		return misused("--members %d: say 1 to 9", c.Members)
+	}
+	if _, _, err := net.SplitHostPort(c.Admin); err != nil {
+		return misused("--admin %q: say host:port", c.Admin)
 	}
 	if err := mustHaveRoom(c.Out); err != nil {
 		return usageError{err}
 	}
-	s, err := startSession(ctx, sessionOptions{
-		arm: a, members: c.Members, durability: "fsync",
+	s, err := startChildSession(ctx, sessionOptions{
+		arm: a, layout: c.Topology, members: c.Members, durability: "fsync",
 		logDir: filepath.Join(c.Out, "logs"), adminAddress: c.Admin,
 		progress: func(text string) { fmt.Fprintln(t.err, "starting:", text) },
 	})

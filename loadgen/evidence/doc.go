@@ -1,7 +1,12 @@
 // Package evidence says whether a load generator did what it claims: whether
 // the drawn schedule is what was asked for, whether what was sent kept to it,
-// whether the baseline held still, and what the generator itself cost.
+// whether the measured held still, and what the generator itself cost. From
+// these facts LoadRules give the verdict on a load: VALID, or INVALID and why.
 //
-// It measures and tests; what makes a run invalid is the bench's to say
-// (measurement.md, "Verdict").
+//	Schedule, pacer ──ScheduleKS──┐
+//	Summary.SentNs ────StrayOf────┤
+//	WatchSelf, /proc ──Self───────┼─> LoadFacts ──LoadRules.Judge──> reasons
+//	medians by second ─TestSteady─┘             └─LoadRules.Notes──> what was not tested
+//
+// It knows nothing of what is measured.
 package evidence

@@ -14,22 +14,38 @@ import (
 // enough for the processor time, which the kernel counts by its ticks.
 const selfInterval = time.Second
 
-// Self is what the generator's own process cost while it was watched.
+// Self is what the generator's own process cost while it was watched, and how
+// hard it was for it to get a processor.
 type Self struct {
 	WallS float64
 	// CPUS is user and system time; Processors how many the process may use at
-	// once, and CPUShare the share it used of those, 0 to 1.
+	// once (GOMAXPROCS, which minds affinity and the cgroup's quota), and
+	// CPUShare the share it used of those, 0 to 1.
 	CPUS       float64
 	Processors int
 	CPUShare   float64
 	// PeakCPUShare is the share in the worst second.
 	PeakCPUShare float64
+	// WaitedS is how long the process's threads were ready to run and had to
+	// wait, all together; 0 where the kernel does not tell.
+	WaitedS float64
+	// UsableShare is the share of what others left to it: a process that uses
+	// half of a processor and spends the other half waiting for it has used all
+	// it could.
+	//
+	//	CPUS / (WallS × Processors - WaitedS)
+	UsableShare float64
 	// GCPauseMaxMs is the longest time for which the collector stopped all
 	// goroutines: the upper edge of the runtime's bucket, so never too low.
 	GCPauseMaxMs float64
 	GCPauses     uint64
 	// HeapMaxBytes is the most memory that objects took at any sample.
 	HeapMaxBytes uint64
+	// PressureShare is the share of the time in which some task of the machine
+	// waited for a processor; PressureKnown is false where the kernel does not
+	// tell.
+	PressureShare float64
+	PressureKnown bool
 }
 
 // Names of the runtime's metrics.
@@ -43,11 +59,14 @@ type SelfWatch struct {
 	stop    chan struct{}
 	stopped sync.WaitGroup
 
-	start      time.Time
-	startCPU   time.Duration
-	processors int
-	pauses     []uint64 // the histogram's counts at the start
-	last       Self     // owned by the sampling goroutine until stopped
+	start       time.Time
+	startCPU    time.Duration
+	startWaited time.Duration
+	processors  int
+	pauses      []uint64 // the histogram's counts at the start
+	stalled     time.Duration
+	stalledOK   bool
+	last        Self // owned by the sampling goroutine until stopped
 }
 
 // WatchSelf starts to watch this process. Stop must be called.
@@ -58,8 +77,9 @@ func WatchSelf() (*SelfWatch, error) {
 	}
 	w := &SelfWatch{
 		stop: make(chan struct{}), start: time.Now(), startCPU: cpu,
-		processors: runtime.GOMAXPROCS(0), pauses: gcPauses().Counts,
+		startWaited: waitedTime(), processors: runtime.GOMAXPROCS(0), pauses: gcPauses().Counts,
 	}
+	w.stalled, w.stalledOK = Stalled()
 	w.stopped.Go(w.sample)
 	return w, nil
 }
@@ -78,6 +98,11 @@ func (w *SelfWatch) Stop() (Self, error) {
 	self.Processors = w.processors
 	self.CPUShare = share(self.CPUS, self.WallS, w.processors)
 	self.PeakCPUShare = max(self.PeakCPUShare, self.CPUShare)
+	self.WaitedS = max(0, (waitedTime() - w.startWaited).Seconds())
+	self.UsableShare = usableShare(self.CPUS, self.WaitedS, self.WallS*float64(w.processors))
+	if stalled, ok := Stalled(); ok && w.stalledOK && self.WallS > 0 {
+		self.PressureKnown, self.PressureShare = true, min(1, (stalled-w.stalled).Seconds()/self.WallS)
+	}
 	self.GCPauses, self.GCPauseMaxMs = pausesSince(w.pauses, gcPauses())
 	self.HeapMaxBytes = max(self.HeapMaxBytes, heapBytes())
 	return self, nil
@@ -108,6 +133,16 @@ func share(cpuS, wallS float64, processors int) float64 {
 		return 0
 	}
 	return cpuS / wallS / float64(processors)
+}
+
+// usableShare is the share used of the processor time that was left to use. Of
+// several threads that wait at once each counts, though one processor would have
+// served them one after the other: hence never less was left than was used.
+func usableShare(cpuS, waitedS, allS float64) float64 {
+	if cpuS <= 0 {
+		return 0
+	}
+	return cpuS / max(cpuS, allS-waitedS)
 }
 
 // cpuTime is the processor time of this process so far.

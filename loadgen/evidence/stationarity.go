@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"breakbank/loadgen"
 )
 
 // Trend is the outcome of a Mann–Kendall test for a trend, and how large the
@@ -100,36 +98,4 @@ func median(v []float64) float64 {
 		return sorted[mid]
 	}
 	return (sorted[mid-1] + sorted[mid]) / 2
-}
-
-// Windows cuts a span of a run into windows by intended time and gives for each
-// the median response in milliseconds and the share of journeys that were ok or
-// declined. A window without journeys, and a last one cut short, are left out.
-func Windows(records []loadgen.Record, fromNs, toNs, widthNs int64) (medianMs, goodShare []float64) {
-	if widthNs <= 0 || toNs-fromNs < widthNs {
-		return nil, nil
-	}
-	n := (toNs - fromNs) / widthNs
-	responses, good, all := make([][]float64, n), make([]int, n), make([]int, n)
-	for i := range records {
-		r := &records[i]
-		w := (r.IntendedNs - fromNs) / widthNs
-		if r.IntendedNs < fromNs || w >= n {
-			continue
-		}
-		all[w]++
-		if r.Outcome == loadgen.OK || r.Outcome == loadgen.Declined {
-			good[w]++
-		}
-		if r.Sent() {
-			responses[w] = append(responses[w], float64(r.DoneNs-r.IntendedNs)/1e6)
-		}
-	}
-	for w := range n {
-		if all[w] > 0 {
-			medianMs = append(medianMs, median(responses[w]))
-			goodShare = append(goodShare, float64(good[w])/float64(all[w]))
-		}
-	}
-	return medianMs, goodShare
 }

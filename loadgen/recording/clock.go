@@ -35,18 +35,19 @@ func (c Clock) String() string {
 	return clockNames[c]
 }
 
-// Of is the span in nanoseconds. Failures and timeouts have the value they had
-// reached. A journey that was never sent has none: it was dropped in no time,
-// which must not look like a fast answer; it counts as failed instead.
+// Of is the span in nanoseconds, without the customer's own pauses. Failures and
+// timeouts have the value they had reached. A journey that was never sent has
+// none: it was dropped in no time, which must not look like a fast answer; it
+// counts as failed instead.
 func (c Clock) Of(r *loadgen.Record) (ns int64, ok bool) {
 	if !r.Sent() {
 		return 0, false
 	}
 	switch c {
 	case Response:
-		return r.DoneNs - r.IntendedNs, true
+		return r.DoneNs - r.IntendedNs - r.ThinkNs, true
 	case Service:
-		return r.DoneNs - r.SentNs, true
+		return r.DoneNs - r.SentNs - r.ThinkNs, true
 	default:
 		return r.SentNs - r.IntendedNs, true
 	}

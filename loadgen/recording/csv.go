@@ -20,29 +20,25 @@ var seriesHeader = []string{
 
 // WriteSeries writes a line for each second and journey: scheduled, sent and
 // latency by the intended time, outcomes by that of the decision. A quantile
-// for which a second has too few samples is empty.
-func WriteSeries(w io.Writer, records []loadgen.Record) error {
-	seconds := SeriesOf(records)
-	spans := make([][loadgen.JourneyCount][]int64, len(seconds))
-	for i := range records {
-		r := &records[i]
-		if ns, ok := Response.Of(r); ok {
-			of := &spans[secondOf(r.IntendedNs)][r.Journey]
-			*of = append(*of, ns)
-		}
-	}
+// for which a second has too few samples is empty. names is the table that the
+// records point into.
+func WriteSeries(w io.Writer, records []loadgen.Record, names []string) error {
+	return writeSeconds(w, SeriesOf(records, names), names)
+}
+
+func writeSeconds(w io.Writer, seconds []Second, names []string) error {
 	out := csv.NewWriter(w)
 	// The csv.Writer keeps its first error for the end.
 	_ = out.Write(seriesHeader)
-	for second := range seconds {
-		s := &seconds[second]
-		for j := range loadgen.JourneyCount {
-			q := quantilesOf(spans[second][j])
-			line := []string{strconv.Itoa(second), loadgen.Journeys[j].Name, count(s.Scheduled[j]), count(s.Sent[j])}
+	for i := range seconds {
+		s := &seconds[i]
+		for j, name := range names {
+			q := &s.LatencyMs[j]
+			line := []string{strconv.Itoa(s.Index), name, count(s.Scheduled[j]), count(s.Sent[j])}
 			for o := loadgen.OK; o <= loadgen.Unknown; o++ {
 				line = append(line, count(s.Outcomes[j][o]))
 			}
-			_ = out.Write(append(line, cell(q.P50), cell(q.P99), cell(q.Max)))
+			_ = out.Write(append(line, shownMs(q.P50), shownMs(q.P99), shownMs(q.Max)))
 		}
 	}
 	out.Flush()
@@ -54,7 +50,7 @@ func WriteSeries(w io.Writer, records []loadgen.Record) error {
 
 func count(n int64) string { return strconv.FormatInt(n, 10) }
 
-func cell(ms *float64) string {
+func shownMs(ms *float64) string {
 	if ms == nil {
 		return ""
 	}

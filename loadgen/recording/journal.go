@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
+	"strings"
 
 	"breakbank/loadgen"
 
@@ -43,8 +45,10 @@ func WriteJournal(w io.Writer, records []loadgen.Record) error {
 }
 
 // ReadJournal reads records one by one. The first error ends it; a journal cut
-// off in the middle is an error, not a short journal.
-func ReadJournal(r io.Reader) iter.Seq2[loadgen.Record, error] {
+// off in the middle is an error, not a short journal. names is the table that
+// Journey of the records shall point into; a journey that is not in it is an
+// error. Without names, Journey is left 0 and only Name says which it is.
+func ReadJournal(r io.Reader, names []string) iter.Seq2[loadgen.Record, error] {
 	return func(yield func(loadgen.Record, error) bool) {
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(journalMemoryMaxBytes))
 		if err != nil {
@@ -61,6 +65,14 @@ func ReadJournal(r io.Reader) iter.Seq2[loadgen.Record, error] {
 			if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
 				yield(loadgen.Record{}, fmt.Errorf("read journal, line %d: %w", n, err))
 				return
+			}
+			if names != nil {
+				j := slices.Index(names, record.Name)
+				if j < 0 {
+					yield(loadgen.Record{}, fmt.Errorf("read journal, line %d: no journey %q; the journeys are %s", n, record.Name, strings.Join(names, ", ")))
+					return
+				}
+				record.Journey = loadgen.Journey(j)
 			}
 			if !yield(record, nil) {
 				return

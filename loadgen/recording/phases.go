@@ -38,62 +38,102 @@ func (t *Tally) Add(o loadgen.Outcome) {
 	}
 }
 
+// merge adds another tally.
+func (t *Tally) merge(o Tally) {
+	for _, c := range [...]struct {
+		sum *int64
+		n   int64
+	}{
+		{&t.Offered, o.Offered},
+		{&t.OK, o.OK},
+		{&t.Degraded, o.Degraded},
+		{&t.Declined, o.Declined},
+		{&t.Failed, o.Failed},
+		{&t.Unknown, o.Unknown},
+	} {
+		*c.sum = addUpTo(*c.sum, c.n)
+	}
+}
+
 // JourneyFigures are the figures of a journey in a phase. The tally holds what
 // was decided in the phase; the rest what was intended in it.
 type JourneyFigures struct {
 	Tally
-	Scheduled int64     `json:"scheduled"`
-	Sent      int64     `json:"sent"`
-	LatencyMs Quantiles `json:"latency_ms"`
-
-	response []int64
+	// Good is how many of them were good, see Options.Objective; without an
+	// objective these are ok and declined.
+	Good        int64     `json:"good"`
+	Scheduled   int64     `json:"scheduled"`
+	Sent        int64     `json:"sent"`
+	LatencyMs   Quantiles `json:"latency_ms"`
+	ServiceMs   Quantiles `json:"service_ms"`
+	SendDelayMs Quantiles `json:"send_delay_ms"`
 }
 
-// PhaseFigures are the figures of a phase.
+// latencies are the figures of the three clocks.
+func (f *JourneyFigures) latencies() [clockCount]*Quantiles {
+	return [clockCount]*Quantiles{Response: &f.LatencyMs, Service: &f.ServiceMs, SendDelay: &f.SendDelayMs}
+}
+
+// PhaseFigures are the figures of a phase, by journey.
 type PhaseFigures struct {
 	Phase    Phase
-	Journeys [loadgen.JourneyCount]JourneyFigures
+	Journeys []JourneyFigures
 }
 
 // ByPhase sorts records into phases. Outcomes go to the phase in which they
 // were decided, latency and schedule accounting to that of the intended time;
 // so a request that was sent before a fault and failed by it counts against the
-// fault. What lies in no phase is in no figure. Phases must not overlap.
-func ByPhase(records []loadgen.Record, phases []Phase) []PhaseFigures {
+// fault. What lies in no phase is in no figure, and neither are retries. Phases
+// must not overlap. names is the table that the records point into.
+func ByPhase(records []loadgen.Record, phases []Phase, names []string) []PhaseFigures {
 	figures := make([]PhaseFigures, len(phases))
+	spans := make([][][clockCount][]int64, len(phases))
 	for i := range phases {
-		figures[i].Phase = phases[i]
+		figures[i] = PhaseFigures{Phase: phases[i], Journeys: make([]JourneyFigures, len(names))}
+		spans[i] = make([][clockCount][]int64, len(names))
 	}
-	at := func(ns int64) *PhaseFigures {
+	at := func(ns int64) int {
 		for i := range phases {
 			if phases[i].holds(ns) {
-				return &figures[i]
+				return i
 			}
 		}
-		return nil
+		return -1
 	}
 	for i := range records {
 		r := &records[i]
-		if f := at(r.DoneNs); f != nil {
-			f.Journeys[r.Journey].Add(r.Outcome)
+		if r.Retry > 0 {
+			continue
 		}
-		if f := at(r.IntendedNs); f != nil {
-			f.Journeys[r.Journey].intended(r)
+		if p := at(r.DoneNs); p >= 0 {
+			f := &figures[p].Journeys[r.Journey]
+			f.Add(r.Outcome)
+			if goodWithin(r, 0) {
+				f.Good++
+			}
+		}
+		if p := at(r.IntendedNs); p >= 0 {
+			figures[p].Journeys[r.Journey].intended(r, &spans[p][r.Journey])
 		}
 	}
 	for i := range figures {
-		for j := range figures[i].Journeys {
-			f := &figures[i].Journeys[j]
-			f.LatencyMs, f.response = quantilesOf(f.response), nil
+		for j := range names {
+			for c, q := range figures[i].Journeys[j].latencies() {
+				*q = quantilesOf(spans[i][j][c])
+			}
 		}
 	}
 	return figures
 }
 
-func (f *JourneyFigures) intended(r *loadgen.Record) {
+func (f *JourneyFigures) intended(r *loadgen.Record, spans *[clockCount][]int64) {
 	f.Scheduled++
-	if ns, ok := Response.Of(r); ok {
-		f.Sent++
-		f.response = append(f.response, ns)
+	if !r.Sent() {
+		return
+	}
+	f.Sent++
+	for _, c := range Clocks {
+		ns, _ := c.Of(r)
+		spans[c] = append(spans[c], ns)
 	}
 }

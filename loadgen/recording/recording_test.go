@@ -14,17 +14,19 @@ import (
 	"breakbank/loadgen"
 	"breakbank/loadgen/recording"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"pgregory.net/rapid"
 )
 
 const ms = int64(time.Millisecond)
 
+// journeys is the table of the tests; the records of record are of the first.
+var journeys = []string{"card_tap", "app_refresh", "transfer_out"}
+
 // record is a tap intended at one time and decided at another, in ms, sent
 // 1 ms after it was due.
 func record(seq int, intendedMs, doneMs int64, o loadgen.Outcome) loadgen.Record {
 	return loadgen.Record{
-		Load: loadgen.LoadMain, Seq: seq, Journey: loadgen.CardTap, Customer: 7, AmountMinor: 100, Key: "k",
+		Load: loadgen.LoadMain, Seq: seq, Journey: 0, Name: "card_tap", Customer: 7, AmountMinor: 100, Key: "k",
 		IntendedNs: intendedMs * ms, SentNs: (intendedMs + 1) * ms, DoneNs: doneMs * ms,
 		Decision:   loadgen.Decision{Outcome: o, Code: "00", Standin: true},
 		Provenance: loadgen.Provenance{Route: "stale", RouteAgeMs: 5, Attempts: 2},
@@ -37,6 +39,10 @@ func dropped(seq int, intendedMs int64) loadgen.Record {
 	return r
 }
 
+func ofJourney(r *loadgen.Record, j int) { r.Journey, r.Name = loadgen.Journey(j), journeys[j] }
+
+// records are records of 15 s in no order: some dropped, some retries, some with
+// pauses, a few kinds of errors.
 func records(t *rapid.T) []loadgen.Record {
 	n := rapid.IntRange(0, 300).Draw(t, "n")
 	all := make([]loadgen.Record, n)
@@ -44,10 +50,17 @@ func records(t *rapid.T) []loadgen.Record {
 		intended := rapid.Int64Range(0, 9999).Draw(t, "intended")
 		all[i] = record(i, intended, intended+rapid.Int64Range(1, 5000).Draw(t, "took"),
 			loadgen.Outcome(rapid.IntRange(1, 5).Draw(t, "outcome")))
-		all[i].Journey = loadgen.Journey(rapid.IntRange(0, loadgen.JourneyCount-1).Draw(t, "journey"))
+		ofJourney(&all[i], rapid.IntRange(0, len(journeys)-1).Draw(t, "journey"))
 		if rapid.IntRange(0, 9).Draw(t, "drop") == 0 {
 			all[i].SentNs = loadgen.NotSent
 		}
+		if all[i].Sent() && rapid.IntRange(0, 4).Draw(t, "think") == 0 {
+			all[i].ThinkNs = (all[i].DoneNs - all[i].SentNs) / 2
+		}
+		all[i].Retry = max(0, rapid.IntRange(-4, 2).Draw(t, "retry"))
+		all[i].Err = rapid.SampledFrom([]string{"", "dial 10.0.0.1:80: refused", "dial 10.0.0.2:81: refused", "no"}).Draw(t, "err")
+		all[i].Route = rapid.SampledFrom([]string{"", "live", "stale"}).Draw(t, "route")
+		all[i].Messages = rapid.Int64Range(0, 3).Draw(t, "messages")
 	}
 	return all
 }
@@ -60,8 +73,8 @@ func TestPhasesCountDecisionsAndIntentionsApart(t *testing.T) {
 		dropped(3, 1400),
 		record(4, 1600, 2000, loadgen.Declined), // the end belongs to the next phase
 	}
-	f := recording.ByPhase(all, []recording.Phase{{Name: "baseline", ToNs: 1000 * ms}, {Name: "dark", FromNs: 1000 * ms, ToNs: 2000 * ms}})
-	first, second := f[0].Journeys[loadgen.CardTap], f[1].Journeys[loadgen.CardTap]
+	f := recording.ByPhase(all, []recording.Phase{{Name: "baseline", ToNs: 1000 * ms}, {Name: "dark", FromNs: 1000 * ms, ToNs: 2000 * ms}}, journeys)
+	first, second := f[0].Journeys[0], f[1].Journeys[0]
 	if want := (recording.Tally{Offered: 1, OK: 1}); first.Tally != want {
 		t.Errorf("baseline: %+v", first.Tally)
 	}
@@ -81,8 +94,13 @@ func TestNothingIsCountedTwiceOrLost(t *testing.T) {
 		all := records(t)
 		cut := rapid.Int64Range(1, 14_999).Draw(t, "cut") * ms
 		phases := []recording.Phase{{ToNs: cut}, {FromNs: cut, ToNs: 15_000 * ms}}
-		var offered, scheduled, decided, due int64
-		for _, f := range recording.ByPhase(all, phases) {
+		var offered, scheduled, decided, due, retries int64
+		for i := range all {
+			if all[i].Retry > 0 {
+				retries++
+			}
+		}
+		for _, f := range recording.ByPhase(all, phases, journeys) {
 			for _, j := range f.Journeys {
 				offered += j.Offered
 				scheduled += j.Scheduled
@@ -91,13 +109,13 @@ func TestNothingIsCountedTwiceOrLost(t *testing.T) {
 				}
 			}
 		}
-		for _, s := range recording.SeriesOf(all) {
-			for j := range loadgen.JourneyCount {
+		for _, s := range recording.SeriesOf(all, journeys) {
+			for j := range journeys {
 				decided += s.Decided(loadgen.Journey(j))
 				due += s.Scheduled[j]
 			}
 		}
-		if n := int64(len(all)); offered != n || scheduled != n || decided != n || due != n {
+		if n := int64(len(all)) - retries; recording.RetriesOf(all).Offered != retries || offered != n || scheduled != n || decided != n || due != n {
 			t.Fatalf("%d records: %d offered and %d scheduled by phase, %d decided and %d scheduled by second", n, offered, scheduled, decided, due)
 		}
 	})
@@ -149,9 +167,9 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-func TestTheRecorderIsBoundedAndConcurrent(t *testing.T) {
+func TestTheKeeperIsBoundedAndConcurrent(t *testing.T) {
 	const writers, each, limit = 8, 1000, 7500
-	r := recording.New(limit)
+	r := recording.NewKeeper(journeys, limit)
 	var all sync.WaitGroup
 	for w := range writers {
 		all.Go(func() {
@@ -171,32 +189,8 @@ func TestTheRecorderIsBoundedAndConcurrent(t *testing.T) {
 			t.Fatalf("record %d is out of order", i)
 		}
 	}
-	h := r.Histograms().Overall(recording.Response)
-	if h.TotalCount() != limit || math.Abs(float64(h.ValueAtQuantile(50))/20e6-1) > 0.002 {
-		t.Errorf("%d in the histogram, median %d ns", h.TotalCount(), h.ValueAtQuantile(50))
-	}
 	if n := len(r.Series(0)); n != len(r.Series(3))+3 || r.Series(100) != nil {
 		t.Errorf("%d seconds from 0, %d from 3", n, len(r.Series(3)))
-	}
-}
-
-func TestHistogramsMerge(t *testing.T) {
-	whole, left, right := recording.NewHistograms(), recording.NewHistograms(), recording.NewHistograms()
-	for i := range 3000 {
-		r := record(i, int64(i), int64(i+1+i*i%977), loadgen.OK)
-		r.Journey = loadgen.Journey(i % loadgen.JourneyCount)
-		whole.Add(&r)
-		if i < 1000 {
-			left.Add(&r)
-		} else {
-			right.Add(&r)
-		}
-	}
-	left.Merge(right)
-	for _, c := range recording.Clocks {
-		if !whole.Overall(c).Equals(left.Overall(c)) || left.Overall(c).TotalCount() != 3000 {
-			t.Errorf("%v: the parts are not the whole", c)
-		}
 	}
 }
 
@@ -208,7 +202,7 @@ func TestJournalRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		back := []loadgen.Record{}
-		for r, err := range recording.ReadJournal(&file) {
+		for r, err := range recording.ReadJournal(&file, journeys) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -226,7 +220,7 @@ func TestABrokenJournalIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := func(file []byte) (err error) {
-		for _, err = range recording.ReadJournal(bytes.NewReader(file)) {
+		for _, err = range recording.ReadJournal(bytes.NewReader(file), nil) {
 		}
 		return err
 	}
@@ -236,6 +230,16 @@ func TestABrokenJournalIsAnError(t *testing.T) {
 	if err := last([]byte("not zstd")); err == nil {
 		t.Error("what is no journal was read without an error")
 	}
+	for _, err := range recording.ReadJournal(bytes.NewReader(whole.Bytes()), []string{"call"}) {
+		if err == nil || !strings.Contains(err.Error(), `no journey "card_tap"`) {
+			t.Errorf("a journey that is not in the table: %v", err)
+		}
+	}
+	for r, err := range recording.ReadJournal(bytes.NewReader(whole.Bytes()), nil) {
+		if err != nil || r.Name != "card_tap" {
+			t.Errorf("without a table: %+v (%v)", r, err)
+		}
+	}
 	if err := recording.WriteJournal(&whole, make([]loadgen.Record, 1)); err == nil {
 		t.Error("a record without an outcome was written")
 	}
@@ -244,54 +248,22 @@ func TestABrokenJournalIsAnError(t *testing.T) {
 func TestSeriesFile(t *testing.T) {
 	all := []loadgen.Record{record(0, 100, 150, loadgen.OK), record(1, 900, 1500, loadgen.Failed), dropped(2, 950)}
 	var file strings.Builder
-	if err := recording.WriteSeries(&file, all); err != nil {
+	if err := recording.WriteSeries(&file, all, journeys); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(strings.NewReader(file.String())).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(lines) != 1+2*loadgen.JourneyCount {
+	if len(lines) != 1+2*len(journeys) {
 		t.Fatalf("%d lines", len(lines))
 	}
 	for i, want := range map[int]string{
-		1:                        "0 card_tap 3 2 1 0 0 1 0 50.000  600.000",
-		1 + loadgen.JourneyCount: "1 card_tap 0 0 0 0 0 1 0   ",
+		1:                 "0 card_tap 3 2 1 0 0 1 0 50.000  600.000",
+		1 + len(journeys): "1 card_tap 0 0 0 0 0 1 0   ",
 	} {
 		if got := strings.Join(lines[i], " "); got != want {
 			t.Errorf("line %d is %q, want %q", i, got, want)
 		}
-	}
-}
-
-func TestHLogIsReadByTheLibrary(t *testing.T) {
-	all := []loadgen.Record{record(0, 100, 150, loadgen.OK), record(1, 1900, 2500, loadgen.Failed), dropped(2, 950)}
-	all[1].Journey = loadgen.AppRefresh
-	origin := time.Date(2017, 10, 27, 12, 55, 0, 0, time.UTC)
-	var file bytes.Buffer
-	if err := recording.WriteHLog(&file, all, recording.Response, origin, time.Second); err != nil {
-		t.Fatal(err)
-	}
-	reader := hdrhistogram.NewHistogramLogReader(&file)
-	for _, want := range []struct {
-		tag        string
-		startMs, v int64
-	}{
-		{"card_tap", origin.UnixMilli(), 50 * ms},
-		{"app_refresh", origin.UnixMilli() + 1000, 600 * ms},
-	} {
-		h, err := reader.NextIntervalHistogram()
-		if err != nil || h == nil {
-			t.Fatalf("%s: %v, %v", want.tag, h, err)
-		}
-		if h.Tag() != want.tag || h.TotalCount() != 1 || h.StartTimeMs() != want.startMs || !h.ValuesAreEquivalent(h.Max(), want.v) {
-			t.Errorf("got %s of %d, from %d, max %d; want %+v", h.Tag(), h.TotalCount(), h.StartTimeMs(), h.Max(), want)
-		}
-	}
-	if h, _ := reader.NextIntervalHistogram(); h != nil {
-		t.Errorf("a third histogram: %s", h.Tag())
-	}
-	if err := recording.WriteHLog(&file, all, recording.Service, origin, 0); err == nil {
-		t.Error("an interval of 0 was taken")
 	}
 }

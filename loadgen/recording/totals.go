@@ -29,13 +29,17 @@ type Totals struct {
 }
 
 // TotalsOf adds up the records of a load that lasted for some time. Scheduled
-// may exceed the number of records where a load was interrupted.
+// may exceed the number of records where a load was interrupted. Retries are left
+// out.
 func TotalsOf(records []loadgen.Record, scheduled int, lasted time.Duration) Totals {
 	t := Totals{Scheduled: int64(scheduled), Errors: map[string]int64{}, Routes: map[string]int64{}}
 	var tally Tally
 	var spans [clockCount][]int64
 	for i := range records {
 		r := &records[i]
+		if r.Retry > 0 {
+			continue
+		}
 		tally.Add(r.Outcome)
 		if r.Outcome == loadgen.Failed || r.Outcome == loadgen.Unknown {
 			t.Errors[r.Code]++
@@ -60,5 +64,16 @@ func TotalsOf(records []loadgen.Record, scheduled int, lasted time.Duration) Tot
 	t.LatencyMs = quantilesOf(spans[Response])
 	t.ServiceMs = quantilesOf(spans[Service])
 	t.SendDelayMs = quantilesOf(spans[SendDelay])
+	return t
+}
+
+// RetriesOf counts the tries beyond the first.
+func RetriesOf(records []loadgen.Record) Tally {
+	var t Tally
+	for i := range records {
+		if records[i].Retry > 0 {
+			t.Add(records[i].Outcome)
+		}
+	}
 	return t
 }

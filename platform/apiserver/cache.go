@@ -34,6 +34,7 @@ type cache struct {
 	window   []event // revisions after oldest, ascending
 	watchers map[*watcher]struct{}
 	advanced chan struct{} // closed when the revision grows
+	dropped  int64         // watchers that were too slow, or had to list again
 }
 
 // watcher is one subscription. The cache closes events when it drops it;
@@ -139,6 +140,7 @@ func (c *cache) send(ev event) {
 
 func (c *cache) drop(w *watcher, gone bool) {
 	delete(c.watchers, w)
+	c.dropped++
 	w.gone = gone
 	close(w.events)
 }

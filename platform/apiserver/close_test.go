@@ -42,6 +42,7 @@ func (c *heardConn) Read(p []byte) (int, error) {
 // A client must not take a write that a closing server gave up for done: it
 // gets an error, whether the server is closed or its context ends.
 func TestAWriteThatClosingCutsOffIsNoSuccess(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	silent, err := b.ports.Listen() // accepts by backlog, and never answers
 	if err != nil {

@@ -117,6 +117,7 @@ func (s *swallower) close() {
 // Mechanisms 1, 2 and 6 of the outage: a dark connection stalls its kind and
 // no other, without a word; a new API server on the same address is well.
 func TestDarkConnection(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	ctx := t.Context()
 	relayListener, err := b.ports.Listen()
@@ -212,6 +213,7 @@ func TestDarkConnection(t *testing.T) {
 // A cache that has not had its first list answers unavailable, and reads from
 // etcd itself do not need it.
 func TestFreshCacheIsUnavailable(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	ctx := t.Context()
 	silent, err := b.ports.Listen() // accepts by backlog, and never answers

@@ -37,6 +37,8 @@ func statusOf(err error, req request) metav1.Status {
 		return apierrors.NewServiceUnavailable(err.Error()).Status()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, rpctypes.ErrTimeout), status.Code(err) == codes.DeadlineExceeded:
 		return apierrors.NewTimeoutError("etcd did not answer in time", 0).Status()
+	case errors.Is(err, rpctypes.ErrRequestTooLarge), status.Code(err) == codes.ResourceExhausted:
+		return apierrors.NewRequestEntityTooLargeError("it is larger than etcd takes").Status()
 	case status.Code(err) == codes.Unavailable:
 		return apierrors.NewServiceUnavailable(err.Error()).Status()
 	}

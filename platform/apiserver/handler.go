@@ -12,6 +12,10 @@ import (
 
 // handle answers one request.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if err := takeBody(w, r); err != nil {
+		s.fail(w, r, request{}, err)
+		return
+	}
 	if document, ok := discoveryDocument(r.URL.Path); ok {
 		writeJSON(w, http.StatusOK, document)
 		return

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -20,11 +19,16 @@ import (
 	"breakbank/platform/apiserver/client"
 	"breakbank/platform/ports"
 	"breakbank/platform/registry"
+	"breakbank/platform/testrun"
 )
 
 // asKubectl makes the test binary behave as kubectl: the real one, as a
 // process of its own, without any installed.
 const asKubectl = "BREAKBANK_TEST_AS_KUBECTL"
+
+// bedsMax is how many tests run at once, however few cores there are: they wait,
+// for the start of etcd, limits and bookmarks.
+const bedsMax = 4
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asKubectl) != "" {
@@ -33,25 +37,17 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	testrun.AtOnce(bedsMax)
 	before := goleak.IgnoreCurrent()
-	code := m.Run()
-	http.DefaultClient.CloseIdleConnections()
-	// Connections between stopped etcd members end with etcd's own read
-	// timeout of five seconds.
-	deadline := time.Now().Add(patience)
-	err := goleak.Find(before)
-	for err != nil && time.Now().Before(deadline) {
-		err = goleak.Find(before) // polls for a second or so by itself
-	}
-	if err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(testrun.Leaving(m, patience, before))
 }
 
 // patience bounds every wait of these tests.
 const patience = 15 * time.Second
+
+// testPorts are those of all tests: a server that is started again at its address
+// has no other test's in its place.
+var testPorts = ports.New()
 
 // bed is what a test runs on: real etcd and an API server.
 type bed struct {
@@ -64,7 +60,7 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{t: t, ports: ports.New()}
+	b := &bed{t: t, ports: testPorts}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error

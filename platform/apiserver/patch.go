@@ -9,8 +9,8 @@ import (
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
 
+	"breakbank/platform/apiserver/strategic"
 	"breakbank/platform/registry"
 )
 
@@ -65,6 +65,9 @@ func (k *kindServer) retry(ctx context.Context, name string, change func(entry) 
 		if obj, err = change(current); err != nil {
 			return nil, err
 		}
+		if err = k.validate(obj); err != nil {
+			return nil, err
+		}
 		if version := obj.GetResourceVersion(); version != formatRevision(current.revision) {
 			return nil, fmt.Errorf("version %s, now at %d: %w", version, current.revision, registry.ErrConflict)
 		}
@@ -82,7 +85,7 @@ func applyPatch(kind types.PatchType, current, patch []byte, schema any) ([]byte
 	case types.MergePatchType:
 		patched, err = jsonpatch.MergePatch(current, patch)
 	case types.StrategicMergePatchType:
-		patched, err = strategicpatch.StrategicMergePatch(current, patch, schema)
+		patched, err = strategic.Merge(current, patch, schema)
 	case types.JSONPatchType:
 		var operations jsonpatch.Patch
 		if operations, err = jsonpatch.DecodePatch(patch); err == nil {

@@ -11,6 +11,7 @@ import (
 // A record that is no object is not there, for a list as for the cache; what
 // it took the place of is gone.
 func TestARecordThatIsNoObjectIsNotThere(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	ctx := t.Context()
 	put := func(name, value string) {

@@ -57,9 +57,6 @@ func (k *kindServer) changeScale(w http.ResponseWriter, r *http.Request, req req
 		if err := json.Unmarshal(after, &wanted); err != nil {
 			return nil, apierrors.NewBadRequest(err.Error())
 		}
-		if wanted.Spec.Replicas < 0 {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("spec.replicas: %d: must not be negative", wanted.Spec.Replicas))
-		}
 		deployment, err := decodeDeployment(current)
 		if err != nil {
 			return nil, err

@@ -30,8 +30,14 @@ const (
 	// answered with 504.
 	defaultReadLimit = 10 * time.Second
 	// readHeaderTimeout bounds how long a client may take to say what it
-	// wants.
+	// wants, readBodyTimeout how long it may take to send a body.
 	readHeaderTimeout = 10 * time.Second
+	readBodyTimeout   = 10 * time.Second
+	// idleTimeout bounds how long a connection may lie unused, as long as in
+	// the kube-apiserver and in Go's HTTP clients.
+	idleTimeout = 90 * time.Second
+	// maxHeaderBytes bounds the head of a request.
+	maxHeaderBytes = 64 << 10
 )
 
 // The etcd clients there are; see Config.EtcdClient.
@@ -98,6 +104,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.handle),
 		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnState:         s.countConn,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),

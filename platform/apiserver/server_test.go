@@ -16,6 +16,7 @@ import (
 )
 
 func TestServer(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	s, base := b.start(nil, nil)
 	t.Cleanup(func() { b.close(s) })
@@ -132,7 +133,14 @@ func testSubresources(t *testing.T, b *bed, c *client.Client) {
 	if err := b.store.Get(ctx, "deployments", "ledger", &scaled); err != nil || *scaled.Spec.Replicas != 0 {
 		t.Errorf("scaled to %+v, %v", scaled.Spec.Replicas, err)
 	}
-	wantStatus(t, "negative scale", errorOf(c.MergePatch(ctx, "deployments", "ledger", []byte(`{"spec":{"replicas":-1}}`), "scale")), http.StatusBadRequest, metav1.StatusReasonBadRequest)
+	for what, subresource := range map[string]string{
+		`{"spec":{"replicas":-1}}`:   "scale",
+		`{"spec":{"replicas":9999}}`: "scale",
+		`{"spec":{"replicas":101}}`:  "",
+		`{"spec":{"template":{"metadata":{"annotations":{"breakbank/version":"../x"}}}}}`: "",
+	} {
+		wantStatus(t, what, errorOf(c.MergePatch(ctx, "deployments", "ledger", []byte(what), subresource)), http.StatusUnprocessableEntity, metav1.StatusReasonInvalid)
+	}
 }
 
 // A bookmark carries the revision that etcd has confirmed: writes to another

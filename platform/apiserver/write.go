@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,11 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"breakbank/platform/deploy"
 	"breakbank/platform/registry"
 )
-
-// maxBodyBytes is what a client may send at once; etcd takes 1.5 MiB.
-const maxBodyBytes = 3 << 20
 
 func (k *kindServer) create(w http.ResponseWriter, r *http.Request, req request) error {
 	body, err := readJSON(r)
@@ -115,9 +114,9 @@ func (k *kindServer) merge(current entry, body []byte, version, subresource stri
 }
 
 func (k *kindServer) remove(w http.ResponseWriter, r *http.Request, req request) error {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBodyBytes))
+	body, err := readBody(r)
 	if err != nil {
-		return apierrors.NewBadRequest(err.Error())
+		return err
 	}
 	var opts metav1.DeleteOptions
 	if len(body) > 0 {
@@ -176,6 +175,9 @@ func (k *kindServer) validate(obj registry.Object) error {
 			wrong = append(wrong, field.Invalid(name, obj.GetName(), why))
 		}
 	}
+	if d, ok := obj.(*appsv1.Deployment); ok {
+		wrong = append(wrong, deploy.Check(d)...)
+	}
 	if len(wrong) == 0 {
 		return nil
 	}
@@ -221,13 +223,11 @@ func readJSON(r *http.Request) ([]byte, error) {
 	return readBody(r)
 }
 
+// readBody returns what takeBody has taken.
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBodyBytes+1))
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, apierrors.NewBadRequest("read the body: " + err.Error())
-	}
-	if len(body) > maxBodyBytes {
-		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("the limit is %d bytes", maxBodyBytes))
+		return nil, fmt.Errorf("read the body: %w", err)
 	}
 	return body, nil
 }

@@ -36,7 +36,7 @@ func openPebble(t *testing.T, dir string, options book.Options) *book.Pebble {
 }
 
 // serveBook serves stores until the test ends, and returns the address.
-func serveBook(t *testing.T, stores map[string]book.Store) string {
+func serveBook(t testing.TB, stores map[string]book.Store) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +54,7 @@ func serveBook(t *testing.T, stores map[string]book.Store) string {
 	return l.Addr().String()
 }
 
-func dialBook(t *testing.T, addr, store string) book.Store {
+func dialBook(t testing.TB, addr, store string) book.Store {
 	t.Helper()
 	s, err := book.Dial(addr, store)
 	if err != nil {

@@ -173,9 +173,11 @@ func (p *Pebble) commit(group []*request) (err error) {
 	if err := view.writeTo(batch); err != nil {
 		return fmt.Errorf("write group: %w", err)
 	}
+	began := time.Now()
 	if err := batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("commit group: %w", err)
 	}
+	p.committed.add(tail-p.Tail(), time.Since(began))
 	p.advance(tail)
 	return nil
 }

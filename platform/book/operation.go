@@ -51,7 +51,7 @@ func holdKey(op *bookv1.Operation) string {
 // validate refuses what makes no sense in any state of the book.
 func validate(op *bookv1.Operation) error {
 	bad := func(format string, args ...any) error {
-		return fmt.Errorf("%w %q: %s", ErrInvalid, op.GetKey(), fmt.Sprintf(format, args...))
+		return fmt.Errorf("%w %.64q: %s", ErrInvalid, op.GetKey(), fmt.Sprintf(format, args...))
 	}
 	if op.GetKey() == "" {
 		return bad("no key")

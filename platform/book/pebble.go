@@ -17,8 +17,8 @@ import (
 
 // Sizes of an engine, small because three of them share a process.
 const (
-	blockCacheBytes = 32 << 20
-	memTableBytes   = 16 << 20
+	blockCacheBytes = 8 << 20
+	memTableBytes   = 4 << 20
 	// bloomBitsPerKey is RocksDB's default, about 1 % false positives: most
 	// idempotency keys looked up have never been seen.
 	bloomBitsPerKey = 10
@@ -57,6 +57,8 @@ type Pebble struct {
 	tailMu   sync.Mutex
 	tail     int64
 	advanced chan struct{}
+
+	committed commitCounts
 
 	// closeMu keeps reads off a database that is being closed.
 	closeMu sync.RWMutex

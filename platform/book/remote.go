@@ -30,6 +30,11 @@ func Dial(addr, store string) (Store, error) {
 }
 
 func (r *remote) Apply(ctx context.Context, op *bookv1.Operation) (Result, error) {
+	// What no book takes is not sent: a key that does not fit into a header would
+	// come back as if the book could not be reached.
+	if err := validate(op); err != nil {
+		return Result{}, fmt.Errorf("apply to store %s: %w", r.store, err)
+	}
 	ctx = rpc.WithKey(ctx, op.GetKey())
 	resp, err := r.client.Apply(ctx, &bookv1.ApplyRequest{Store: r.store, Operation: op})
 	if err != nil {

@@ -26,6 +26,8 @@ type ServerConfig struct {
 	// Stores are the books by name; the caller closes them after the server.
 	Stores map[string]Store
 	Log    *slog.Logger
+	// AccessLog asks for a line in Log for each call.
+	AccessLog bool
 }
 
 // NewServer returns the gRPC server of the role "book". It serves once Serve
@@ -33,6 +35,7 @@ type ServerConfig struct {
 func NewServer(config ServerConfig) *rpc.Server {
 	s := rpc.NewServer(rpc.ServerConfig{
 		Service: ServiceName, Instance: ServiceName, Listener: config.Listener, Log: config.Log,
+		AccessLog: config.AccessLog,
 	})
 	bookv1.RegisterBookServiceServer(s.Registrar(), &service{stores: maps.Clone(config.Stores)})
 	return s

@@ -2,16 +2,23 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"breakbank/platform/fault"
+	"breakbank/platform/telemetry"
 	adminv1 "breakbank/proto/admin/v1"
 )
 
@@ -22,67 +29,142 @@ const (
 	adminGrace = 2 * time.Second
 )
 
-// adminServer is the control API over a platform.
+// adminServer is the control API over a platform. Until that is open, calls are
+// answered with Unavailable and why.
 type adminServer struct {
 	adminv1.UnimplementedAdminServiceServer
-	platform *Platform
-	operator *operator
-	closing  chan struct{}
+	address string
+	http    *telemetry.Server
+	closing chan struct{}
+
+	mu       sync.Mutex
+	parts    *Platform // nil until its parts are connected to
+	platform *Platform // the same, nil until open
+	starting string    // what it waits for until then
 }
 
-// reserveAdmin takes the control API's address first of all, so that a taken
-// port is known before anything else starts.
-func (p *Platform) reserveAdmin(context.Context) error {
-	var (
-		l   net.Listener
-		err error
-	)
-	if p.topology.AdminAddress == "" {
-		l, err = p.ports.Listen()
-	} else {
-		l, err = net.Listen("tcp4", p.topology.AdminAddress)
-	}
+// adminConfig says where the control API is offered, and by whom.
+type adminConfig struct {
+	Listener net.Listener
+	Topology Topology
+	// Name and Role are the process's.
+	Name, Role, Build string
+	Gatherer          prometheus.Gatherer
+	Log               *slog.Logger
+}
+
+// newAdminServer starts to serve. The listener is the server's.
+func newAdminServer(c adminConfig) (*adminServer, error) {
+	token, err := c.Topology.token()
 	if err != nil {
-		return err
+		return nil, errors.Join(err, c.Listener.Close())
 	}
-	p.adminListener, p.adminAddr = l, l.Addr().String()
-	p.onClose("control API's address", l.Close)
+	s := &adminServer{address: c.Listener.Addr().String(), closing: make(chan struct{}), starting: "starting"}
+	calls := grpc.NewServer(grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream))
+	adminv1.RegisterAdminServiceServer(calls, s)
+	s.http, err = telemetry.Serve(telemetry.Config{
+		Listener: c.Listener, Token: token, Name: c.Name, Role: c.Role, Build: c.Build,
+		Ready: s.ready, Gatherer: c.Gatherer, GRPC: calls, Log: c.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open lets calls through to a platform that is up.
+func (s *adminServer) open(p *Platform) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parts, s.platform = p, p
+}
+
+// connected lets through what takes nothing but the parts. Without it a platform
+// that cannot come up, such as one that is held, could not be reset either.
+func (s *adminServer) connected(p *Platform) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parts = p
+}
+
+// partsOnly are the calls that take nothing but the parts.
+var partsOnly = []string{adminv1.AdminService_Reset_FullMethodName, adminv1.AdminService_Hold_FullMethodName}
+
+// ofParts is the platform of a call that takes nothing but its parts.
+func (s *adminServer) ofParts() (*Platform, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parts == nil {
+		return nil, status.Error(codes.Unavailable, "the platform's parts are not connected to yet")
+	}
+	return s.parts, nil
+}
+
+// says what is being waited for.
+func (s *adminServer) says(starting string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.starting = starting
+}
+
+// opened is an Unavailable error until the platform is up.
+func (s *adminServer) opened() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.platform == nil {
+		return status.Error(codes.Unavailable, "the platform is not up yet: "+s.starting)
+	}
 	return nil
 }
 
-func (p *Platform) serveAdmin() {
-	s := &adminServer{platform: p, operator: p.newOperator(), closing: make(chan struct{})}
-	server := grpc.NewServer()
-	adminv1.RegisterAdminServiceServer(server, s)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(p.adminListener); err != nil {
-			p.log.Error("serving the control API", "error", err)
-		}
-	}()
-	p.onClose("control API", func() error {
-		close(s.closing)
-		patience := time.AfterFunc(adminGrace, server.Stop)
-		defer patience.Stop()
-		server.GracefulStop()
-		<-done
-		return s.operator.Close()
-	})
+// ready says whether everything that the topology names is there.
+func (s *adminServer) ready() error {
+	if err := s.opened(); err != nil {
+		return errors.New(status.Convert(err).Message())
+	}
+	if missing := s.platform.missing(); len(missing) > 0 {
+		return errors.New("missing: " + strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func (s *adminServer) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if err := s.opened(); err != nil && !slices.Contains(partsOnly, info.FullMethod) {
+		return nil, err
+	}
+	return handle(ctx, req)
+}
+
+func (s *adminServer) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if err := s.opened(); err != nil {
+		return err
+	}
+	return handle(srv, stream)
+}
+
+// Close ends watches, lets other calls finish for a moment, and stops.
+func (s *adminServer) Close() error {
+	close(s.closing)
+	ctx, cancel := context.WithTimeout(context.Background(), adminGrace)
+	defer cancel()
+	return s.http.Close(ctx)
 }
 
 func (s *adminServer) GetTopology(context.Context, *adminv1.GetTopologyRequest) (*adminv1.GetTopologyResponse, error) {
 	p := s.platform
 	resp := &adminv1.GetTopologyResponse{
-		Members: p.memberStates(),
-		Book:    &adminv1.Part{Name: "book", Address: p.book.Address()},
-		Nats:    &adminv1.Part{Name: "nats", Address: p.nats.URL()},
+		Members:    p.memberStates(),
+		Book:       &adminv1.Part{Name: RoleBook, Address: p.book},
+		Nats:       &adminv1.Part{Name: RoleNATS, Address: p.nats},
+		Layout:     p.topology.layout(),
+		Generation: p.topology.Generation,
+		Unready:    p.missing(),
 	}
 	for _, a := range p.apiServers {
 		resp.ApiServers = append(resp.ApiServers, &adminv1.Part{Name: a.name, Address: a.address, Zone: a.zone})
 	}
 	for _, n := range p.topology.Nodes {
-		resp.Nodes = append(resp.Nodes, &adminv1.Part{Name: n.Name, Address: p.routerAddrs[n.Name], Zone: n.Zone})
+		resp.Nodes = append(resp.Nodes, &adminv1.Part{Name: n.Name, Address: p.routers[n.Name], Zone: n.Zone})
 	}
 	for _, e := range p.edges {
 		resp.Edges = append(resp.Edges, &adminv1.Edge{Service: e.service, Node: e.node, Zone: e.zone, Address: e.address})
@@ -121,22 +203,22 @@ func (s *adminServer) GrowRegistry(req *adminv1.GrowRegistryRequest, stream grpc
 
 func (s *adminServer) Deploy(ctx context.Context, req *adminv1.DeployRequest) (*adminv1.DeployResponse, error) {
 	begun := time.Now()
-	err := s.operator.deploy(ctx, req.GetService(), req.GetVersion())
+	err := s.platform.operator.deploy(ctx, req.GetService(), req.GetVersion())
 	return &adminv1.DeployResponse{Version: req.GetVersion(), TookMs: time.Since(begun).Milliseconds()}, failed("deploy", err)
 }
 
 func (s *adminServer) Rollback(ctx context.Context, req *adminv1.RollbackRequest) (*adminv1.RollbackResponse, error) {
 	begun := time.Now()
-	version, err := s.operator.rollback(ctx, req.GetService())
+	version, err := s.platform.operator.rollback(ctx, req.GetService())
 	return &adminv1.RollbackResponse{Version: version, TookMs: time.Since(begun).Milliseconds()}, failed("roll back", err)
 }
 
 func (s *adminServer) Scale(ctx context.Context, req *adminv1.ScaleRequest) (*adminv1.ScaleResponse, error) {
-	return &adminv1.ScaleResponse{}, failed("scale", s.operator.scale(ctx, req.GetService(), req.GetReplicas()))
+	return &adminv1.ScaleResponse{}, failed("scale", s.platform.operator.scale(ctx, req.GetService(), req.GetReplicas()))
 }
 
 func (s *adminServer) DeleteService(ctx context.Context, req *adminv1.DeleteServiceRequest) (*adminv1.DeleteServiceResponse, error) {
-	return &adminv1.DeleteServiceResponse{}, failed("delete", s.operator.deleteService(ctx, req.GetService()))
+	return &adminv1.DeleteServiceResponse{}, failed("delete", s.platform.operator.deleteService(ctx, req.GetService()))
 }
 
 func (s *adminServer) RestartRouter(ctx context.Context, req *adminv1.RestartRouterRequest) (*adminv1.RestartRouterResponse, error) {
@@ -171,6 +253,30 @@ func (s *adminServer) ClearFault(ctx context.Context, req *adminv1.ClearFaultReq
 	return &adminv1.ClearFaultResponse{Fault: faultState(f)}, nil
 }
 
+func (s *adminServer) SearchLogs(ctx context.Context, req *adminv1.SearchLogsRequest) (*adminv1.SearchLogsResponse, error) {
+	if req.GetText() == "" {
+		return nil, status.Error(codes.InvalidArgument, "no text to look for")
+	}
+	found, err := s.platform.searchLogs(ctx, req.GetPart(), req.GetText())
+	return found, failed("search the logs", err)
+}
+
+func (s *adminServer) Reset(ctx context.Context, req *adminv1.ResetRequest) (*adminv1.ResetResponse, error) {
+	p, err := s.ofParts()
+	if err != nil {
+		return nil, err
+	}
+	return &adminv1.ResetResponse{}, failed("reset", p.reset(ctx, req.GetGeneration(), req.GetSettings()))
+}
+
+func (s *adminServer) Hold(ctx context.Context, _ *adminv1.HoldRequest) (*adminv1.HoldResponse, error) {
+	p, err := s.ofParts()
+	if err != nil {
+		return nil, err
+	}
+	return &adminv1.HoldResponse{}, failed("hold", p.hold(ctx))
+}
+
 // failed turns an error into a status that says what was being done.
 func failed(doing string, err error) error {
 	if err == nil {
@@ -185,7 +291,7 @@ func failed(doing string, err error) error {
 func faultState(f fault.Injected) *adminv1.Fault {
 	state := &adminv1.Fault{
 		Name: f.Name, Target: f.Target, InjectedAt: timestamppb.New(f.InjectedAt),
-		Proof: f.Proof.Count, Evidence: f.Proof.Evidence,
+		Proof: f.Proof.Count, Evidence: f.Proof.Evidence, Momentary: f.Momentary,
 	}
 	if !f.ClearedAt.IsZero() {
 		state.ClearedAt = timestamppb.New(f.ClearedAt)

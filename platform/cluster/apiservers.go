@@ -38,37 +38,37 @@ type apiServerRole struct {
 // linkName is the name of the link between an API server and etcd for a kind.
 func linkName(apiServer, kind string) string { return apiServer + "/etcd/" + kind }
 
-func (p *Platform) startAPIServers(ctx context.Context) error {
-	p.links = map[string]*fault.Relay{}
-	for _, zone := range p.topology.Zones {
-		role, err := p.newAPIServer(ctx, "apiserver-"+zone, zone)
+func (s *single) startAPIServers(ctx context.Context) error {
+	for _, zone := range s.topology.Zones {
+		role, err := s.newAPIServer(ctx, "apiserver-"+zone, zone)
 		if err != nil {
 			return err
 		}
-		p.apiServers = append(p.apiServers, role)
+		s.apiServers = append(s.apiServers, apiServer{role.name, zone, role.address, role})
+		s.roles = append(s.roles, role)
 	}
 	return nil
 }
 
 // newAPIServer starts an API server with its relays.
-func (p *Platform) newAPIServer(ctx context.Context, name, zone string) (*apiServerRole, error) {
+func (s *single) newAPIServer(ctx context.Context, name, zone string) (*apiServerRole, error) {
 	for _, kind := range RelayedKinds {
-		l, err := p.ports.Listen()
+		l, err := s.ports.Listen()
 		if err != nil {
 			return nil, err
 		}
 		link := linkName(name, kind)
-		relay := fault.NewRelay(l, func() string { return p.memberFor(zone) }, link)
-		p.links[link] = relay
-		p.onClose("link "+link, relay.Close)
+		relay := fault.NewRelay(l, func() string { return s.memberFor(zone) }, link)
+		s.relays[link] = relay
+		s.onClose("link "+link, relay.Close)
 	}
 	endpoint := func(resource string) string {
-		if relay, relayed := p.links[linkName(name, resource)]; relayed {
+		if relay, relayed := s.relays[linkName(name, resource)]; relayed {
 			return relay.Addr()
 		}
-		return p.memberFor(zone)
+		return s.memberFor(zone)
 	}
-	l, err := p.ports.Listen()
+	l, err := s.ports.Listen()
 	if err != nil {
 		return nil, err
 	}
@@ -76,27 +76,27 @@ func (p *Platform) newAPIServer(ctx context.Context, name, zone string) (*apiSer
 	role.start = func(l net.Listener) (*apiserver.Server, error) {
 		return apiserver.Start(ctx, apiserver.Config{
 			Name: name, Zone: zone, Listener: l, EtcdEndpoint: endpoint,
-			EtcdClient: p.topology.EtcdClient, Log: p.logs.of(name),
+			EtcdClient: s.topology.EtcdClient, Log: s.logs.Of(name),
 		})
 	}
 	if role.server, err = role.start(l); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p.onClose(name, role.Close)
+	s.onClose(name, role.Close)
 	return role, nil
 }
 
 // memberFor is the client address of the first etcd member of a zone, the
 // one an API server there was configured with.
-func (p *Platform) memberFor(zone string) string {
-	members := p.registry.Members()
+func (s *single) memberFor(zone string) string {
+	members := s.registry.Members()
 	own := slices.IndexFunc(members, func(m registry.MemberStatus) bool { return m.Zone == zone })
 	return members[max(own, 0)].ClientAddr
 }
 
-// restart drops every connection and starts a fresh server, with fresh etcd
+// Restart drops every connection and starts a fresh server, with fresh etcd
 // connections and empty watch caches, at the same address.
-func (r *apiServerRole) restart(ctx context.Context) error {
+func (r *apiServerRole) Restart(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.stop(); err != nil {
@@ -113,8 +113,8 @@ func (r *apiServerRole) restart(ctx context.Context) error {
 	return nil
 }
 
-// cacheRevision is the revision of the watch cache of a kind, 0 while down.
-func (r *apiServerRole) cacheRevision(resource string) int64 {
+// CacheRevision is the revision of the watch cache of a kind, 0 while down.
+func (r *apiServerRole) CacheRevision(resource string) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.server == nil {
@@ -123,13 +123,15 @@ func (r *apiServerRole) cacheRevision(resource string) int64 {
 	return r.server.CacheRevision(resource)
 }
 
-func (r *apiServerRole) ready() bool {
+// Ready says whether the cache of a resource has had its first list.
+func (r *apiServerRole) Ready(resource string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.server != nil && r.server.Ready("endpoints")
+	return r.server != nil && r.server.Ready(resource)
 }
 
-func (r *apiServerRole) restarts() int64 {
+// Restarts counts them.
+func (r *apiServerRole) Restarts() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.incarnation
@@ -170,4 +172,31 @@ func listenAgain(ctx context.Context, address string) (net.Listener, error) {
 		case <-retry.C:
 		}
 	}
+}
+
+// apiServersFor lists the API servers as a node in a zone tries them: its own
+// zone's first.
+func (s *single) apiServersFor(zone string) []string {
+	var own, others []string
+	for _, a := range s.apiServers {
+		if base := "http://" + a.address; a.zone == zone {
+			own = append(own, base)
+		} else {
+			others = append(others, base)
+		}
+	}
+	return append(own, others...)
+}
+
+// running are the API servers that are not being restarted.
+func (s *single) running() []*apiserver.Server {
+	var servers []*apiserver.Server
+	for _, r := range s.roles {
+		r.mu.Lock()
+		if r.server != nil {
+			servers = append(servers, r.server)
+		}
+		r.mu.Unlock()
+	}
+	return servers
 }

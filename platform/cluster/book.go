@@ -25,10 +25,13 @@ const bookStopLimit = 2 * time.Second
 type bookRole struct {
 	address string
 	stores  map[string]book.Store
+	opened  map[string]*book.Pebble
 	relays  []*book.Relay
 	server  *rpc.Server
 	serving sync.WaitGroup
-	log     *slog.Logger
+	// over is closed when nobody is served any more.
+	over chan struct{}
+	log  *slog.Logger
 }
 
 type bookRoleConfig struct {
@@ -37,22 +40,23 @@ type bookRoleConfig struct {
 	Bank     Bank
 	Options  book.Options
 	NATSURL  string
-	Log      *slog.Logger
+	// AccessLog has the book log each call.
+	AccessLog bool
+	Log       *slog.Logger
 }
 
 // startBookRole opens and seeds the stores and serves them.
 func startBookRole(ctx context.Context, c bookRoleConfig) (*bookRole, error) {
-	r := &bookRole{address: c.Listener.Addr().String(), stores: map[string]book.Store{}, log: c.Log}
-	opened := map[string]*book.Pebble{}
+	r := &bookRole{address: c.Listener.Addr().String(), stores: map[string]book.Store{}, opened: map[string]*book.Pebble{}, over: make(chan struct{}), log: c.Log}
 	for _, name := range c.Bank.Stores {
 		store, err := book.OpenPebble(filepath.Join(c.Dir, name), c.Options)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("store %s: %w", name, err), r.Close())
 		}
-		opened[name], r.stores[name] = store, store
+		r.opened[name], r.stores[name] = store, store
 	}
 	seeding, ctx := errgroup.WithContext(ctx)
-	for name, store := range opened {
+	for name, store := range r.opened {
 		seeding.Go(func() error {
 			if err := store.Seed(ctx, c.Bank.Seed(name)); err != nil {
 				return fmt.Errorf("seed store %s: %w", name, err)
@@ -65,12 +69,13 @@ func startBookRole(ctx context.Context, c bookRoleConfig) (*bookRole, error) {
 	}
 	for _, name := range c.Bank.Published {
 		r.relays = append(r.relays, book.StartRelay(book.RelayConfig{
-			Name: name, Store: opened[name], Log: c.Log,
+			Name: name, Store: r.opened[name], Log: c.Log,
 			Open: func(ctx context.Context) (book.Outlet, error) { return events.OpenOutlet(ctx, c.NATSURL) },
 		}))
 	}
-	r.server = book.NewServer(book.ServerConfig{Listener: c.Listener, Stores: r.stores, Log: c.Log})
+	r.server = book.NewServer(book.ServerConfig{Listener: c.Listener, Stores: r.stores, AccessLog: c.AccessLog, Log: c.Log})
 	r.serving.Go(func() {
+		defer close(r.over)
 		if err := r.server.Serve(); err != nil {
 			c.Log.Error("serving the book", "error", err)
 		}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -25,24 +26,23 @@ const bootstrapWriters = 16
 
 // bootstrap writes the objects that a platform starts from: the routers'
 // configuration, the nodes, the bank's Services and Deployments, and the
-// background Services.
+// background Services. It writes them once in the life of a registry: what an
+// operator deletes later stays deleted.
 func bootstrap(ctx context.Context, store *registry.Store, t Topology) error {
-	config := &corev1.ConfigMap{
-		ObjectMeta: meta(node.RouterConfigMap),
-		Data:       map[string]string{node.RouterConfigKey: t.Router},
-	}
-	if err := store.Create(ctx, "configmaps", config); err != nil {
-		return fmt.Errorf("write the routers' configuration: %w", err)
+	_, err := store.GetRaw(ctx, "configmaps", node.RouterConfigMap, registry.ReadOptions{})
+	if !errors.Is(err, registry.ErrNotFound) {
+		return err // It is all there already, or nobody can tell.
 	}
 	for _, n := range t.Nodes {
 		object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
 			Name:   n.Name,
 			Labels: map[string]string{corev1.LabelTopologyZone: n.Zone},
 		}}
-		if err := store.Create(ctx, "nodes", object); err != nil {
+		if err := create(ctx, store, "nodes", object); err != nil {
 			return fmt.Errorf("write node %s: %w", n.Name, err)
 		}
 	}
+	parent := ctx
 	writing, ctx := errgroup.WithContext(ctx)
 	writing.SetLimit(bootstrapWriters)
 	for i := range t.BackgroundServices {
@@ -53,16 +53,40 @@ func bootstrap(ctx context.Context, store *registry.Store, t Topology) error {
 			continue
 		}
 		writing.Go(func() error {
-			if err := store.Create(ctx, "services", service(s.Name)); err != nil {
+			if err := create(ctx, store, "services", service(s.Name)); err != nil {
 				return fmt.Errorf("write service %s: %w", s.Name, err)
 			}
-			if err := store.Create(ctx, "deployments", deployment(s)); err != nil {
+			if err := create(ctx, store, "deployments", deployment(s)); err != nil {
 				return fmt.Errorf("write deployment %s: %w", s.Name, err)
 			}
 			return nil
 		})
 	}
-	return writing.Wait()
+	if err := writing.Wait(); err != nil {
+		return err
+	}
+	return writeRouterConfig(parent, store, t)
+}
+
+// writeRouterConfig comes last: that it is there says that everything is.
+func writeRouterConfig(ctx context.Context, store *registry.Store, t Topology) error {
+	config := &corev1.ConfigMap{
+		ObjectMeta: meta(node.RouterConfigMap),
+		Data:       map[string]string{node.RouterConfigKey: t.Router},
+	}
+	if err := create(ctx, store, "configmaps", config); err != nil {
+		return fmt.Errorf("write the routers' configuration: %w", err)
+	}
+	return nil
+}
+
+// create writes an object, unless one of its name is there: an earlier
+// bootstrap ended half way.
+func create(ctx context.Context, store *registry.Store, resource string, object registry.Object) error {
+	if err := store.Create(ctx, resource, object); !errors.Is(err, registry.ErrExists) {
+		return err
+	}
+	return nil
 }
 
 func service(name string) *corev1.Service {
@@ -104,7 +128,7 @@ func writeBackgroundService(ctx context.Context, store *registry.Store, i int) e
 	name := fmt.Sprintf("background-%03d", i)
 	s := service(name)
 	s.Spec.Selector = nil
-	if err := store.Create(ctx, "services", s); err != nil {
+	if err := create(ctx, store, "services", s); err != nil {
 		return fmt.Errorf("write service %s: %w", name, err)
 	}
 	subset := corev1.EndpointSubset{Ports: []corev1.EndpointPort{{Name: "grpc", Port: servicePort}}}
@@ -114,7 +138,7 @@ func writeBackgroundService(ctx context.Context, store *registry.Store, i int) e
 		})
 	}
 	endpoints := &corev1.Endpoints{ObjectMeta: meta(name), Subsets: []corev1.EndpointSubset{subset}}
-	if err := store.Create(ctx, "endpoints", endpoints); err != nil {
+	if err := create(ctx, store, "endpoints", endpoints); err != nil {
 		return fmt.Errorf("write endpoints of %s: %w", name, err)
 	}
 	return nil

@@ -1,12 +1,10 @@
 package cluster
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"breakbank/platform/process"
 )
 
 // startLimit bounds how long a platform may take to come up. Nine etcd
@@ -32,22 +32,21 @@ type Notice struct {
 	Failed string `json:"failed,omitempty"`
 }
 
-// Child is a platform in a process of its own, seen from its parent.
+// Child is a platform in one process or more, seen from the process that
+// started it.
 type Child struct {
 	// Admin is a connection to the control API.
 	Admin *grpc.ClientConn
 
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	log   *os.File
-	done  chan struct{}
-	exit  error
-	once  sync.Once
+	process  *process.Process
+	presence *process.Presence
+	log      *os.File
+	once     sync.Once
 }
 
 // Spawn starts "executable run all --topology FILE" and waits until it is
-// ready. The child lives no longer than its parent: it ends when its standard
-// input closes, however the parent went. progress may be nil.
+// ready. The child, and all that it starts, live no longer than this process,
+// however that ends. progress may be nil.
 func Spawn(ctx context.Context, executable string, t Topology, progress func(string)) (*Child, error) {
 	file := filepath.Join(t.Dir, "topology.yaml")
 	if err := t.Write(file); err != nil {
@@ -57,32 +56,18 @@ func Spawn(ctx context.Context, executable string, t Topology, progress func(str
 	if err != nil {
 		return nil, fmt.Errorf("open the platform's log: %w", err)
 	}
-	c := &Child{
-		cmd:  exec.Command(executable, "run", "all", "--topology", file),
-		log:  log,
-		done: make(chan struct{}),
+	c := &Child{log: log}
+	if c.presence, err = process.NewPresence(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the platform: %w", err), log.Close())
 	}
-	detach(c.cmd)
-	c.cmd.Stderr = log
-	stdout, err := c.cmd.StdoutPipe()
+	notices := newNotices()
+	cmd := exec.Command(executable, "run", "all", "--topology", file)
+	cmd.Stderr, cmd.Stdout = log, &process.Lines{Each: notices.take}
+	c.process, err = process.Start(cmd, process.Options{Name: "the platform", Presence: c.presence.File(), Group: true, Tidies: true})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the platform: %w", err), log.Close())
+		return nil, c.startFailed(err)
 	}
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start the platform: %w", err), log.Close())
-	}
-	if err := c.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start the platform: %w", err), log.Close())
-	}
-
-	notices := make(chan Notice, 16)
-	go func() {
-		defer close(c.done)
-		readNotices(stdout, notices)
-		c.exit = c.cmd.Wait()
-	}()
-
-	admin, err := awaitReady(ctx, notices, progress)
+	admin, err := c.awaitReady(ctx, notices, progress)
 	if err != nil {
 		c.Kill()
 		if errors.Is(err, errEndedEarly) {
@@ -98,19 +83,33 @@ func Spawn(ctx context.Context, executable string, t Topology, progress func(str
 	return c, nil
 }
 
-// Done is closed when the process has ended.
-func (c *Child) Done() <-chan struct{} { return c.done }
+// startFailed gives back what a child that does not run was given.
+func (c *Child) startFailed(err error) error {
+	c.presence.Close()
+	return errors.Join(err, c.log.Close())
+}
 
-// Kill ends the process as a power cut would and waits until it is gone. It
-// may be called more than once.
+// Done is closed when the platform's first process has ended.
+func (c *Child) Done() <-chan struct{} { return c.process.Done() }
+
+// goneLimit bounds the wait for processes that have been killed.
+const goneLimit = 10 * time.Second
+
+// Kill ends every process of the platform at once, as a power cut would, and
+// waits until they are gone. It may be called more than once.
 func (c *Child) Kill() {
 	c.once.Do(func() {
 		if c.Admin != nil {
 			c.Admin.Close()
 		}
-		_ = c.cmd.Process.Kill() // An error means that it is gone already.
-		<-c.done
-		c.stdin.Close()
+		c.process.KillGroup()
+		limit := time.NewTimer(goneLimit)
+		defer limit.Stop()
+		select {
+		case <-c.presence.Gone():
+		case <-limit.C:
+		}
+		c.presence.Close()
 		c.log.Close()
 	})
 }
@@ -127,47 +126,58 @@ func lastLine(path string) string {
 	return lines[len(lines)-1]
 }
 
-// readNotices passes on the child's lines until its output ends.
-func readNotices(stdout io.Reader, notices chan<- Notice) {
-	defer close(notices)
-	lines := bufio.NewScanner(stdout)
-	ready := false
-	for lines.Scan() {
-		var n Notice
-		if ready || json.Unmarshal(lines.Bytes(), &n) != nil {
-			continue // Drained, so that a chatty library cannot block it.
-		}
-		notices <- n
-		ready = n.Admin != "" || n.Failed != ""
+// notices are what the child says while it comes up.
+type notices struct {
+	said  chan Notice
+	ready bool // belongs to take
+}
+
+// noticesMax bounds those that nobody has read yet: they are a dozen in all.
+const noticesMax = 64
+
+func newNotices() *notices { return &notices{said: make(chan Notice, noticesMax)} }
+
+// take passes on a line of the child's. What comes after it was ready, or from
+// a chatty library, or after too much, is dropped.
+func (n *notices) take(line string) {
+	var said Notice
+	if n.ready || json.Unmarshal([]byte(line), &said) != nil {
+		return
+	}
+	n.ready = said.Admin != "" || said.Failed != ""
+	select {
+	case n.said <- said:
+	default:
 	}
 }
 
 // awaitReady waits for the address of the control API.
-func awaitReady(ctx context.Context, notices <-chan Notice, progress func(string)) (string, error) {
+func (c *Child) awaitReady(ctx context.Context, n *notices, progress func(string)) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit,
 		fmt.Errorf("the platform did not come up within %v", startLimit))
 	defer cancel()
-	// Whoever stops listening early leaves nobody blocked behind.
-	defer func() {
-		go func() {
-			for range notices {
-			}
-		}()
-	}()
 	for {
 		select {
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
-		case n, open := <-notices:
+		case said := <-n.said:
 			switch {
-			case !open:
-				return "", errEndedEarly
-			case n.Failed != "":
-				return "", errors.New(n.Failed)
-			case n.Admin != "":
-				return n.Admin, nil
+			case said.Failed != "":
+				return "", errors.New(said.Failed)
+			case said.Admin != "":
+				return said.Admin, nil
 			case progress != nil:
-				progress(n.Progress)
+				progress(said.Progress)
+			}
+		case <-c.process.Done():
+			// What it said last may be read still.
+			select {
+			case said := <-n.said:
+				if said.Failed != "" {
+					return "", errors.New(said.Failed)
+				}
+			default:
+				return "", errEndedEarly
 			}
 		}
 	}

@@ -2,30 +2,36 @@
 // servers, controllers, nodes, book and events, with a link that can be
 // broken on every edge that a fault aims at, and the control API over it all.
 // It does not know the bank: it is handed constructors and seeds.
+//
+//	layout single      Start           every role in this process
+//	layout processes   StartProcesses  control here, a child process a part
+//	layout containers  RunPart         this process is one part, control among them
 package cluster
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
-	"breakbank/platform/book"
 	"breakbank/platform/deploy"
-	"breakbank/platform/events"
 	"breakbank/platform/fault"
 	"breakbank/platform/node"
-	"breakbank/platform/ports"
 	"breakbank/platform/registry"
-	"breakbank/platform/router/feed"
+	"breakbank/platform/telemetry"
 	bookv1 "breakbank/proto/book/v1"
 )
+
+// quietZap keeps etcd's client library from writing to the terminal; what it
+// would say comes back as errors.
+var quietZap = zap.NewNop()
 
 // Bank is what a platform is handed so that it can run services without
 // knowing them.
@@ -40,36 +46,67 @@ type Bank struct {
 	Seed func(store string) []*bookv1.Operation
 }
 
-// Platform is everything the bank runs on, in one process. Its methods are
-// safe for concurrent use.
+// Platform is everything the bank runs on, as whoever controls it sees it,
+// wherever its parts run. Its methods are safe for concurrent use.
 type Platform struct {
 	topology Topology
-	bank     Bank
-	ports    *ports.Allocator
-	logs     *logs
-	log      *slog.Logger
+	// file is the topology without the settings of a reset.
+	file Topology
+	log  *slog.Logger
+	logs *telemetry.Logs
 
-	nats        *events.Server
-	book        *bookRole
 	registry    *registry.Cluster
-	etcd        *clientv3.Client // The platform's own eyes and hands on etcd.
-	records     *registry.Store
-	links       map[string]*fault.Relay
-	apiServers  []*apiServerRole
-	nameServers []nameServerRole // none unless routers ask DNS
+	records     *registry.Store // The platform's own eyes and hands on etcd.
 	controllers *deploy.Controllers
-	agents      map[string]*node.Agent
+	apiServers  []apiServer
+	nodes       map[string]nodeHandle
+	routers     map[string]string // by node: where its router listens
 	edges       []edge
-	judge       *judge
-	truth       feed.Truth
-	injector    *fault.Injector
-	// routerAddrs are where each node's router listens.
-	tables        map[string]*net.TCPListener // by node: where its router's table is lent
-	routerAddrs   map[string]string
-	adminListener net.Listener
-	adminAddr     string
+	book, nats  string   // where they are reached
+	stores      []string // of the book
+	// links gives those that there are now.
+	links    func() map[string]fault.Link
+	judge    *judge
+	injector *fault.Injector
+	// alsoMissing names what is not there yet, apart from instances and tables.
+	alsoMissing func() []string
+	// processes are the parts' own, where they have any.
+	processes processTable
+	operator  *operator
+
+	admin *adminServer
+	// checkingBooks is held while somebody has the books checked.
+	checkingBooks sync.Mutex
+	// ending is held while parts are ended for a reset or a hold.
+	ending sync.Mutex
 
 	closers []namedCloser // In the order of starting; closed in reverse.
+}
+
+// nodeHandle is a node, here or in another process.
+type nodeHandle interface {
+	Instances() []node.InstanceStatus
+	RouterStatus() node.RouterStatus
+	RestartRouter(ctx context.Context) error
+	SignalInstance(name string, s node.Signal) error
+}
+
+// apiServer is an API server, here or in another process.
+type apiServer struct {
+	name, zone, address string
+	apiServerHandle
+}
+
+type apiServerHandle interface {
+	// Ready says whether the cache of a resource has had its first list.
+	Ready(resource string) bool
+	// CacheRevision is the revision of its watch cache of a kind, 0 while down.
+	CacheRevision(resource string) int64
+	// Restart drops every connection and starts a fresh server, with fresh etcd
+	// connections and empty watch caches, at the same address; it waits until
+	// that listens.
+	Restart(ctx context.Context) error
+	Restarts() int64
 }
 
 type namedCloser struct {
@@ -80,47 +117,8 @@ type namedCloser struct {
 // edge is an instance with a fixed address.
 type edge struct{ service, node, zone, address string }
 
-// Start brings the platform up and waits until every instance is ready and
-// every router has a table. On error nothing is left running. progress is
-// told, in words, what is being started.
-func Start(ctx context.Context, t Topology, bank Bank, progress func(string)) (*Platform, error) {
-	if err := t.check(); err != nil {
-		return nil, err
-	}
-	p := &Platform{topology: t, bank: bank, ports: ports.New(), agents: map[string]*node.Agent{}}
-	steps := []struct {
-		name  string
-		start func(context.Context) error
-	}{
-		{"logs", p.openLogs},
-		{"control API", p.reserveAdmin},
-		{"events", p.startEvents},
-		{"book", p.startBook},
-		{fmt.Sprintf("registry of %d etcd members", t.RegistryMembers), p.startRegistry},
-		{"API servers", p.startAPIServers},
-		{"controllers", p.startControllers},
-		{"name servers", p.startNameServers},
-		{"nodes and the bank", p.startNodes},
-		{"judge of discovery", p.startJudge},
-	}
-	for _, step := range steps {
-		progress(step.name)
-		if err := step.start(ctx); err != nil {
-			p.Close()
-			return nil, fmt.Errorf("start %s: %w", step.name, err)
-		}
-	}
-	progress("waiting until every instance serves")
-	if err := p.awaitReady(ctx); err != nil {
-		p.Close()
-		return nil, err
-	}
-	p.serveAdmin()
-	return p, nil
-}
-
 // AdminAddress is where the control API listens.
-func (p *Platform) AdminAddress() string { return p.adminAddr }
+func (p *Platform) AdminAddress() string { return p.admin.address }
 
 // Close stops everything, the last started first.
 func (p *Platform) Close() {
@@ -138,85 +136,40 @@ func (p *Platform) onClose(name string, close func() error) {
 }
 
 // dir makes a directory for a part below the platform's own.
-func (p *Platform) dir(parts ...string) (string, error) {
-	path := filepath.Join(append([]string{p.topology.Dir}, parts...)...)
+func (t Topology) dir(parts ...string) (string, error) {
+	path := filepath.Join(append([]string{t.Dir}, parts...)...)
 	return path, os.MkdirAll(path, 0o700)
 }
 
-func (p *Platform) openLogs(context.Context) error {
-	l, err := openLogs(p.topology.LogDir)
+// connectRegistry gives the platform its own eyes on etcd, and writes what it
+// starts from.
+func (p *Platform) connectRegistry(ctx context.Context) error {
+	client, err := p.etcdClient()
 	if err != nil {
 		return err
 	}
-	p.logs, p.log = l, l.of("cluster")
-	p.onClose("logs", l.Close)
+	records := registry.NewStore(client)
+	if err := bootstrap(ctx, records, p.topology); err != nil {
+		return errors.Join(err, client.Close()) // It may be tried again.
+	}
+	p.records = records
+	p.onClose("etcd client", client.Close)
 	return nil
-}
-
-func (p *Platform) startEvents(context.Context) error {
-	dir, err := p.dir("nats")
-	if err != nil {
-		return err
-	}
-	l, err := p.ports.Listen()
-	if err != nil {
-		return err
-	}
-	p.nats, err = events.StartServer(events.ServerConfig{Dir: dir, Listener: l, Log: p.logs.of("nats")})
-	if err != nil {
-		return err
-	}
-	p.onClose("events", func() error { p.nats.Close(); return nil })
-	return nil
-}
-
-func (p *Platform) startBook(ctx context.Context) error {
-	dir, err := p.dir("book")
-	if err != nil {
-		return err
-	}
-	l, err := p.ports.Listen()
-	if err != nil {
-		return err
-	}
-	p.book, err = startBookRole(ctx, bookRoleConfig{
-		Dir: dir, Listener: l, Bank: p.bank,
-		Options: book.Options{Durability: book.Durability(p.topology.Durability), Log: p.logs.of("book")},
-		NATSURL: p.nats.URL(), Log: p.logs.of("book"),
-	})
-	if err != nil {
-		return err
-	}
-	p.onClose("book", p.book.Close)
-	return nil
-}
-
-func (p *Platform) startRegistry(ctx context.Context) error {
-	dir, err := p.dir("etcd")
-	if err != nil {
-		return err
-	}
-	p.registry, err = registry.StartCluster(ctx, registry.ClusterConfig{
-		Dir: dir, Members: p.topology.RegistryMembers, Listen: p.ports.Listen, Log: p.logs.of("etcd"),
-	})
-	if err != nil {
-		return err
-	}
-	p.onClose("registry", p.registry.Close)
-	if p.etcd, err = p.etcdClient(); err != nil {
-		return err
-	}
-	p.onClose("etcd client", p.etcd.Close)
-	p.records = registry.NewStore(p.etcd)
-	return bootstrap(ctx, p.records, p.topology)
 }
 
 // etcdClient returns a client of all members that the registry has now.
 func (p *Platform) etcdClient() (*clientv3.Client, error) {
+	return newEtcdClient(p.registry.ClientAddrs())
+}
+
+// newEtcdClient connects as today's clients do: a member that holds its
+// connections and answers nothing is noticed by keepalives, while there is a call
+// or a watch. etcd takes pings without one for an attack: it closes the
+// connection, and gRPC then pings half as often, for good.
+func newEtcdClient(endpoints []string) (*clientv3.Client, error) {
 	return clientv3.New(clientv3.Config{
-		Endpoints:   p.registry.ClientAddrs(),
-		DialTimeout: etcdDialTimeout,
-		Logger:      quietZap,
+		Endpoints: endpoints, DialTimeout: etcdDialTimeout, Logger: quietZap,
+		DialKeepAliveTime: etcdKeepalive, DialKeepAliveTimeout: etcdKeepaliveTimeout,
 	})
 }
 
@@ -227,12 +180,20 @@ func (p *Platform) startControllers(ctx context.Context) error {
 	}
 	p.onClose("controllers' etcd client", client.Close)
 	p.controllers, err = deploy.Start(ctx, deploy.Config{
-		Client: client, Store: registry.NewStore(client), Log: p.logs.of("controllers"),
+		Client: client, Store: registry.NewStore(client), Log: p.logs.Of("controllers"),
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("controllers: %w", err)
 	}
 	p.onClose("controllers", closer(p.controllers))
+	return nil
+}
+
+// startInjector readies the faults. Those that last when the platform closes
+// are cleared first.
+func (p *Platform) startInjector(context.Context) error {
+	p.injector = fault.NewInjector(p)
+	p.onClose("faults", func() error { return p.injector.ClearAll(context.Background()) })
 	return nil
 }
 
@@ -240,5 +201,3 @@ func (p *Platform) startControllers(ctx context.Context) error {
 func closer(c interface{ Close() }) func() error {
 	return func() error { c.Close(); return nil }
 }
-
-var _ io.Closer = (*logs)(nil)

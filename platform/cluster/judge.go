@@ -34,7 +34,7 @@ const (
 // sees it, and it sees what no router in 2017 could.
 type judge struct {
 	store   *registry.Store
-	routers func() map[string]*node.Agent
+	routers map[string]nodeHandle
 	log     *slog.Logger
 
 	mu       sync.Mutex
@@ -59,8 +59,8 @@ type verdict struct {
 func (p *Platform) startJudge(context.Context) error {
 	ctx, stop := context.WithCancel(context.Background())
 	p.judge = &judge{
-		store: p.records, routers: func() map[string]*node.Agent { return p.agents },
-		log: p.logs.of("judge"), truth: map[string]string{}, verdicts: map[string]verdict{}, stop: stop,
+		store: p.records, routers: p.nodes,
+		log: p.logs.Of("judge"), truth: map[string]string{}, verdicts: map[string]verdict{}, stop: stop,
 	}
 	p.judge.done.Go(func() { p.judge.followEtcd(ctx) })
 	p.judge.done.Go(func() { p.judge.sit(ctx) })
@@ -128,7 +128,7 @@ func (j *judge) sit(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			for name, agent := range j.routers() {
+			for name, agent := range j.routers {
 				j.hear(name, agent.RouterStatus(), now)
 			}
 		}
@@ -154,7 +154,7 @@ func (j *judge) hear(name string, s node.RouterStatus, now time.Time) {
 			if v.behindSince.IsZero() {
 				v.behindSince = now
 			}
-			v.detail = strings.TrimSpace("old addresses of " + wrong + " " + s.Detail)
+			v.detail = strings.TrimSuffix("old addresses of "+wrong+"; "+s.Detail, "; ")
 			if now.Sub(v.behindSince) > judgeGrace {
 				v.state = adminv1.DiscoveryState_DISCOVERY_STATE_STALE
 			}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	appsv1 "k8s.io/api/apps/v1"
 
 	"breakbank/platform/apiserver/client"
@@ -34,12 +36,13 @@ type operator struct {
 	known []ServiceSpec
 }
 
-func (p *Platform) newOperator() *operator {
-	o := &operator{known: p.topology.Services}
+func (p *Platform) startOperator(context.Context) error {
+	p.operator = &operator{known: p.topology.Services}
 	for _, s := range p.apiServers {
-		o.servers = append(o.servers, client.New("http://"+s.address))
+		p.operator.servers = append(p.operator.servers, client.New("http://"+s.address))
 	}
-	return o
+	p.onClose("operator", p.operator.Close)
+	return nil
 }
 
 func (o *operator) Close() error {
@@ -52,19 +55,47 @@ func (o *operator) Close() error {
 // deploy rolls a service to a version and waits until it is complete. A
 // service that does not exist yet is created.
 func (o *operator) deploy(ctx context.Context, service, version string) error {
-	_, err := o.deployment(ctx, service)
-	var status *client.StatusError
+	if why := deploy.CheckVersion(version); why != "" {
+		return status.Errorf(codes.InvalidArgument, "version %q %s", version, why)
+	}
+	d, err := o.deployment(ctx, service)
+	var refused *client.StatusError
 	switch {
-	case errors.As(err, &status) && status.Code == http.StatusNotFound:
+	case errors.As(err, &refused) && refused.Code == http.StatusNotFound:
 		return o.create(ctx, service, version)
 	case err != nil:
 		return err
 	}
-	return o.patchAndWait(ctx, service, map[string]any{
-		"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
-			"annotations": map[string]any{deploy.AnnotationVersion: version},
-		}}},
-	}, "")
+	spec := map[string]any{"template": map[string]any{"metadata": map[string]any{
+		"annotations": map[string]any{deploy.AnnotationVersion: version},
+	}}}
+	// Services are not looked at where there are instances: their connection may
+	// be dark, and that must not hold up a rollout.
+	if d.Spec.Replicas != nil && *d.Spec.Replicas == 0 {
+		if spec["replicas"], err = o.revive(ctx, service); err != nil {
+			return err
+		}
+	}
+	return o.patchAndWait(ctx, service, map[string]any{"spec": spec}, "")
+}
+
+// revive brings back what a deployment without instances lacks: its Service, if
+// somebody has deleted that. It says how many replicas it is to have.
+func (o *operator) revive(ctx context.Context, name string) (replicas int, err error) {
+	i := slices.IndexFunc(o.known, func(s ServiceSpec) bool { return s.Name == name })
+	if i < 0 {
+		return 0, nil
+	}
+	err = o.anyServer(ctx, func(ctx context.Context, c *client.Client) error {
+		_, err := c.Create(ctx, "services", service(name))
+		return err
+	})
+	var refused *client.StatusError
+	isThere := errors.As(err, &refused) && refused.Code == http.StatusConflict
+	if err != nil && !isThere {
+		return 0, fmt.Errorf("create service %s: %w", name, err)
+	}
+	return len(o.known[i].Nodes), nil
 }
 
 // create deploys a service that is known and does not exist yet.
@@ -108,6 +139,9 @@ func (o *operator) rollback(ctx context.Context, service string) (string, error)
 
 // scale sets the replicas of a service and waits until they are there.
 func (o *operator) scale(ctx context.Context, service string, replicas int32) error {
+	if why := deploy.CheckReplicas(replicas); why != "" {
+		return status.Errorf(codes.InvalidArgument, "%d replicas: the number %s", replicas, why)
+	}
 	return o.patchAndWait(ctx, service, map[string]any{"spec": map[string]any{"replicas": replicas}}, "scale")
 }
 
@@ -175,7 +209,7 @@ func (o *operator) deployment(ctx context.Context, service string) (*appsv1.Depl
 // anyServer calls one API server after the other until one has an answer. An
 // answer with a client error (4xx) is an answer.
 func (o *operator) anyServer(ctx context.Context, call func(context.Context, *client.Client) error) error {
-	var errs []error
+	var last error
 	for _, c := range o.servers {
 		tried, cancel := context.WithTimeout(ctx, operatorCallLimit)
 		err := call(tried, c)
@@ -183,11 +217,11 @@ func (o *operator) anyServer(ctx context.Context, call func(context.Context, *cl
 		if err == nil {
 			return nil
 		}
-		var status *client.StatusError
-		if errors.As(err, &status) && status.Code < 500 {
+		var refused *client.StatusError
+		if errors.As(err, &refused) && refused.Code < 500 {
 			return err
 		}
-		errs = append(errs, err)
+		last = err
 	}
-	return errors.Join(errs...)
+	return fmt.Errorf("none of %d API servers could: %w", len(o.servers), last)
 }

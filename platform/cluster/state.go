@@ -19,22 +19,25 @@ func (p *Platform) state() *adminv1.WatchStateResponse {
 	}
 	for _, name := range p.Routers() {
 		s.Routers = append(s.Routers, p.routerState(name, now))
-		for _, i := range p.agents[name].Instances() {
+		for _, i := range p.nodes[name].Instances() {
 			s.Instances = append(s.Instances, &adminv1.InstanceState{
 				Name: i.Name, Service: i.Service, Version: i.Version, Node: name, Address: i.Address, Ready: i.Ready,
 			})
 		}
 	}
+	if p.processes != nil {
+		s.Processes = p.processes.states()
+	}
 	for _, a := range p.apiServers {
 		s.ApiServers = append(s.ApiServers, &adminv1.APIServerState{
-			Name: a.name, CacheRevision: a.cacheRevision("endpoints"), Ready: a.ready(),
+			Name: a.name, CacheRevision: a.CacheRevision("endpoints"), Ready: a.Ready("endpoints"),
 		})
 	}
 	return s
 }
 
 func (p *Platform) routerState(name string, now time.Time) *adminv1.RouterState {
-	own, judged := p.agents[name].RouterStatus(), p.judge.of(name)
+	own, judged := p.nodes[name].RouterStatus(), p.judge.of(name)
 	state := &adminv1.RouterState{
 		Node: name, State: judged.state, Detail: judged.detail,
 		Source: own.Source, Revision: own.Revision, Names: int64(len(own.Table)),

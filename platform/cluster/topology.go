@@ -6,11 +6,41 @@ import (
 	"os"
 
 	"github.com/goccy/go-yaml"
+
+	"breakbank/platform/deploy"
+	"breakbank/platform/registry"
 )
 
-// Topology says what a platform is made of. It is what the parent hands to
-// the process that runs the roles, as a YAML file.
+// Layouts: how a platform is spread over processes.
+const (
+	// LayoutSingle is every role in one process.
+	LayoutSingle = "single"
+	// LayoutProcesses is a process for each role instance, on one machine.
+	LayoutProcesses = "processes"
+	// LayoutContainers is a container for each role instance.
+	LayoutContainers = "containers"
+)
+
+// Topology says what a platform is made of. It is what the processes that run
+// its roles read, as a YAML file.
 type Topology struct {
+	// Layout is how it is spread over processes; empty means single.
+	Layout string `yaml:"layout,omitempty"`
+	// Parts are the role instances with their addresses, where each is a
+	// process of its own. With layout processes they are filled in when the
+	// platform starts.
+	Parts []PartSpec `yaml:"parts,omitempty"`
+	// Bind is the address that parts listen at, such as 0.0.0.0, where theirs
+	// are names of hosts. Empty: each at the host of its own address.
+	Bind string `yaml:"bind,omitempty"`
+	// TokenFile holds the token of admin listeners. Without one they must all
+	// be on the loopback.
+	TokenFile string `yaml:"token_file,omitempty"`
+	// AccessLog has services log each call.
+	AccessLog bool `yaml:"access_log,omitempty"`
+	// Load is what customers do where nobody else makes them: gentle, or not at
+	// all.
+	Load LoadSpec `yaml:"load,omitempty"`
 	// Zones are failure domains, such as a, b and c.
 	Zones []string `yaml:"zones"`
 	// Nodes are machines; each runs a router and instances.
@@ -40,13 +70,22 @@ type Topology struct {
 	Durability string `yaml:"durability"`
 	// Dir holds every byte the platform writes, logs apart.
 	Dir string `yaml:"dir"`
-	// LogDir holds a log a part.
-	LogDir string `yaml:"log_dir"`
+	// LogDir holds a log a part; empty for standard error, where a container's
+	// logs belong.
+	LogDir string `yaml:"log_dir,omitempty"`
 	// AdminAddress is where the control API listens; empty for any port.
 	AdminAddress string `yaml:"admin_address,omitempty"`
+	// Generation names the settings that the topology was changed by.
+	Generation string `yaml:"generation,omitempty"`
 	// RemoveWhenOrphaned deletes Dir when the parent is gone without having
 	// asked for anything to be kept.
 	RemoveWhenOrphaned bool `yaml:"remove_when_orphaned,omitempty"`
+}
+
+// LoadSpec is a gentle load that goes on for as long as the platform does.
+type LoadSpec struct {
+	// RatePerS is journeys a second; 0 is none.
+	RatePerS float64 `yaml:"rate_per_s"`
 }
 
 // NodeSpec is a machine.
@@ -102,19 +141,41 @@ func ReadTopology(path string) (Topology, error) {
 
 // Write stores the topology where ReadTopology finds it.
 func (t Topology) Write(path string) error {
-	text, err := yaml.Marshal(t)
+	text, err := t.YAML()
 	if err != nil {
-		return fmt.Errorf("write topology: %w", err)
+		return err
 	}
 	return os.WriteFile(path, text, 0o600)
+}
+
+// YAML is the topology as ReadTopology reads it.
+func (t Topology) YAML() ([]byte, error) {
+	text, err := yaml.Marshal(t)
+	if err != nil {
+		return nil, fmt.Errorf("write topology: %w", err)
+	}
+	return text, nil
+}
+
+// layout is the one that an empty Layout means.
+func (t Topology) layout() string {
+	if t.Layout == "" {
+		return LayoutSingle
+	}
+	return t.Layout
 }
 
 // check refuses a topology that could not be built.
 func (t Topology) check() error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf("topology: "+format, args...)) }
-	if t.RegistryMembers < 1 || t.RegistryMembers > 9 {
-		refuse("registry_members is %d; it must be 1 to 9", t.RegistryMembers)
+	switch t.Layout {
+	case "", LayoutSingle, LayoutProcesses, LayoutContainers:
+	default:
+		refuse("layout is %q; it must be %s, %s or %s", t.Layout, LayoutSingle, LayoutProcesses, LayoutContainers)
+	}
+	if t.RegistryMembers < 1 || t.RegistryMembers > registry.MaxMembers {
+		refuse("registry_members is %d; it must be 1 to %d", t.RegistryMembers, registry.MaxMembers)
 	}
 	zones := map[string]bool{}
 	for _, z := range t.Zones {
@@ -122,20 +183,35 @@ func (t Topology) check() error {
 	}
 	nodes := map[string]bool{}
 	for _, n := range t.Nodes {
+		if nodes[n.Name] {
+			refuse("node %s is there twice", n.Name)
+		}
 		nodes[n.Name] = true
 		if !zones[n.Zone] {
 			refuse("node %s is in zone %q; the zones are %v", n.Name, n.Zone, t.Zones)
 		}
 	}
 	for _, s := range t.Services {
+		if why := deploy.CheckVersion(s.Version); why != "" {
+			refuse("service %s has version %q: it %s", s.Name, s.Version, why)
+		}
 		for _, n := range s.Nodes {
 			if !nodes[n] {
 				refuse("service %s is placed on %q, which is not a node", s.Name, n)
 			}
 		}
 	}
-	if t.Dir == "" || t.LogDir == "" {
-		refuse("dir and log_dir must be set")
+	if err := MayRun(t.Layout, t.Router); err != nil {
+		errs = append(errs, fmt.Errorf("topology: %w", err))
 	}
-	return errors.Join(errs...)
+	if t.Load.RatePerS < 0 {
+		refuse("load.rate_per_s is %g; it must not be negative", t.Load.RatePerS)
+	}
+	if t.Dir == "" {
+		refuse("dir must be set")
+	}
+	if t.LogDir == "" && t.Layout != LayoutContainers {
+		refuse("log_dir must be set")
+	}
+	return errors.Join(append(errs, t.checkParts()...)...)
 }

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,12 +19,12 @@ const proofLimit = 2 * time.Second
 var _ fault.Victims = (*Platform)(nil)
 
 // Links are the relays that can be broken, by name.
-func (p *Platform) Links() map[string]*fault.Relay { return p.links }
+func (p *Platform) Links() map[string]fault.Link { return p.links() }
 
 // Instances names every instance that runs.
 func (p *Platform) Instances() []string {
 	var names []string
-	for _, a := range p.agents {
+	for _, a := range p.nodes {
 		for _, i := range a.Instances() {
 			names = append(names, i.Name)
 		}
@@ -36,10 +35,10 @@ func (p *Platform) Instances() []string {
 
 // KillInstance ends an instance as a crash would.
 func (p *Platform) KillInstance(_ context.Context, name string) error {
-	for _, a := range p.agents {
+	for _, a := range p.nodes {
 		for _, i := range a.Instances() {
 			if i.Name == name {
-				return a.KillInstance(name)
+				return a.SignalInstance(name, node.SignalKill)
 			}
 		}
 	}
@@ -48,7 +47,7 @@ func (p *Platform) KillInstance(_ context.Context, name string) error {
 
 // InstanceAddress is where an instance that runs is reached.
 func (p *Platform) InstanceAddress(name string) (string, bool) {
-	for _, a := range p.agents {
+	for _, a := range p.nodes {
 		for _, i := range a.Instances() {
 			if i.Name == name {
 				return i.Address, true
@@ -58,16 +57,16 @@ func (p *Platform) InstanceAddress(name string) (string, bool) {
 	return "", false
 }
 
-// Routers names the nodes, each of which has one router.
-func (p *Platform) Routers() []string { return slices.Sorted(maps.Keys(p.agents)) }
-
 // RestartRouter stops a node's router and lets its agent start it again.
 func (p *Platform) RestartRouter(ctx context.Context, name string) error {
 	a, err := p.agent(name)
 	if err != nil {
 		return err
 	}
-	return a.RestartRouter(ctx)
+	if err := a.RestartRouter(ctx); err != nil {
+		return fmt.Errorf("router of %s: %w", name, err)
+	}
+	return nil
 }
 
 // RouterRuns says whether a node's router runs.
@@ -100,13 +99,13 @@ func (p *Platform) RestartAPIServer(ctx context.Context, name string) error {
 		return err
 	}
 	p.log.Info("restarting", "apiserver", name)
-	return s.restart(ctx)
+	return s.Restart(ctx)
 }
 
 // APIServerIncarnation counts the restarts of an API server.
 func (p *Platform) APIServerIncarnation(name string) int64 {
 	if s, err := p.apiServer(name); err == nil {
-		return s.restarts()
+		return s.Restarts()
 	}
 	return 0
 }
@@ -135,8 +134,7 @@ func (p *Platform) StartMember(ctx context.Context, name string) error {
 func (p *Platform) RegistryServes(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, proofLimit)
 	defer cancel()
-	_, err := p.etcd.Get(ctx, "/registry/quorum-probe")
-	return err == nil
+	return p.registry.Serves(ctx) == nil
 }
 
 // Store is where records of endpoints are broken.
@@ -145,23 +143,23 @@ func (p *Platform) Store() *registry.Store { return p.records }
 // APIServerRevision is the revision of an API server's cache of a kind.
 func (p *Platform) APIServerRevision(name, resource string) int64 {
 	if s, err := p.apiServer(name); err == nil {
-		return s.cacheRevision(resource)
+		return s.CacheRevision(resource)
 	}
 	return 0
 }
 
-func (p *Platform) agent(name string) (*node.Agent, error) {
-	if a, ok := p.agents[name]; ok {
+func (p *Platform) agent(name string) (nodeHandle, error) {
+	if a, ok := p.nodes[name]; ok {
 		return a, nil
 	}
 	return nil, fmt.Errorf("no node %q; the nodes are %s", name, strings.Join(p.Routers(), ", "))
 }
 
-func (p *Platform) apiServer(name string) (*apiServerRole, error) {
+func (p *Platform) apiServer(name string) (apiServer, error) {
 	for _, s := range p.apiServers {
 		if s.name == name {
 			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("no API server %q; they are %s", name, strings.Join(p.APIServers(), ", "))
+	return apiServer{}, fmt.Errorf("no API server %q; they are %s", name, strings.Join(p.APIServers(), ", "))
 }

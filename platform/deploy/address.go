@@ -13,14 +13,16 @@ import (
 // for a port; but an instance is identified by its address, since no port is
 // used twice. Writing the address as the ID makes a pod ready and reachable in
 // one write.
-const containerScheme = "inprocess://"
+const containerScheme = "instance://"
 
 // ContainerID is the ID of the container, in a pod's status, whose instance
 // listens at an address (host:port).
 func ContainerID(address string) string { return containerScheme + address }
 
 // addressOf returns where a pod's instance listens, if it says so.
-func addressOf(pod *corev1.Pod) (ip string, port int32, ok bool) {
+// The host is an IP address, or a name where instances are on machines that
+// have names.
+func addressOf(pod *corev1.Pod) (host string, port int32, ok bool) {
 	for _, container := range pod.Status.ContainerStatuses {
 		address, ours := strings.CutPrefix(container.ContainerID, containerScheme)
 		if !ours {

@@ -67,6 +67,8 @@ type Config struct {
 type Controllers struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+	view   *view
+	writes writeCounts
 }
 
 // Start reads the registry and starts the controllers, which run until Close.
@@ -81,6 +83,7 @@ func Start(ctx context.Context, cfg Config) (*Controllers, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c := &Controllers{cancel: cancel}
 	v := newView()
+	c.view = v
 	for _, resource := range viewed {
 		m := &mirror{resource: resource, store: cfg.Store, view: v, log: cfg.Log, listed: make(chan struct{})}
 		c.work.Go(func() { m.run(life) })
@@ -93,7 +96,7 @@ func Start(ctx context.Context, cfg Config) (*Controllers, error) {
 			return nil, fmt.Errorf("start controllers: read %s: %w", resource, context.Cause(ctx))
 		}
 	}
-	w := writer{store: cfg.Store, log: cfg.Log}
+	w := writer{store: cfg.Store, log: cfg.Log, writes: &c.writes}
 	publishers, err := newPublishers(ctx, v, w)
 	if err != nil {
 		c.Close()
@@ -112,6 +115,16 @@ func Start(ctx context.Context, cfg Config) (*Controllers, error) {
 		c.work.Go(func() { p.run(life) })
 	}
 	return c, nil
+}
+
+// Wanted are the replicas that each Deployment asks for, as the controllers have
+// last seen it.
+func (c *Controllers) Wanted() map[string]int {
+	wanted := map[string]int{}
+	for _, d := range c.view.deployments() {
+		wanted[d.Name] = replicasOf(d)
+	}
+	return wanted
 }
 
 // Close stops the controllers and waits for them. What they have written

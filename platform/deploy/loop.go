@@ -41,14 +41,15 @@ func loop(ctx context.Context, wake <-chan struct{}, step func(context.Context) 
 
 // writer writes to the registry, each time within writeLimit.
 type writer struct {
-	store *registry.Store
-	log   *slog.Logger
+	store  *registry.Store
+	log    *slog.Logger
+	writes *writeCounts // nil: not counted
 }
 
 func (w writer) create(ctx context.Context, resource string, obj registry.Object) error {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
-	return w.store.Create(ctx, resource, obj)
+	return w.writes.counted(resource, w.store.Create(ctx, resource, obj))
 }
 
 // update leaves an object that has changed or gone since it was read alone:
@@ -56,7 +57,7 @@ func (w writer) create(ctx context.Context, resource string, obj registry.Object
 func (w writer) update(ctx context.Context, resource string, obj registry.Object) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
-	err = w.store.Update(ctx, resource, obj)
+	err = w.writes.counted(resource, w.store.Update(ctx, resource, obj))
 	if errors.Is(err, registry.ErrConflict) || errors.Is(err, registry.ErrNotFound) {
 		return false, nil
 	}
@@ -72,14 +73,14 @@ func (w writer) put(ctx context.Context, resource string, obj registry.Object) e
 	if errors.Is(err, registry.ErrNotFound) {
 		err = w.store.Create(ctx, resource, obj)
 	}
-	return err
+	return w.writes.counted(resource, err)
 }
 
 // remove deletes an object, if there is one.
 func (w writer) remove(ctx context.Context, resource, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
-	err := w.store.Delete(ctx, resource, name)
+	err := w.writes.counted(resource, w.store.Delete(ctx, resource, name))
 	if errors.Is(err, registry.ErrNotFound) {
 		return nil
 	}

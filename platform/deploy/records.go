@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"net/netip"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,6 +58,7 @@ func Slices(service *corev1.Service, pods []*corev1.Pod) []*discoveryv1.Endpoint
 		ip, port, _ := addressOf(pod)
 		name, node, ready := portName, pod.Spec.NodeName, true
 		slice := newSlice(service, pod.Name)
+		slice.AddressType = addressType(ip)
 		slice.Ports = []discoveryv1.EndpointPort{{Name: &name, Port: &port}}
 		slice.Endpoints = []discoveryv1.Endpoint{{
 			Addresses:  []string{ip},
@@ -77,6 +80,18 @@ func newSlice(service *corev1.Service, name string) *discoveryv1.EndpointSlice {
 		AddressType: discoveryv1.AddressTypeIPv4,
 		Endpoints:   []discoveryv1.Endpoint{},
 	}
+}
+
+// addressType says what kind of address a host is. A slice never changes its
+// kind: it is named after its pod, which keeps its address.
+func addressType(host string) discoveryv1.AddressType {
+	switch ip, err := netip.ParseAddr(host); {
+	case err != nil:
+		return discoveryv1.AddressTypeFQDN
+	case ip.Is6() && !ip.Is4In6():
+		return discoveryv1.AddressTypeIPv6
+	}
+	return discoveryv1.AddressTypeIPv4
 }
 
 // managedBy marks the slices that are ours.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"breakbank/platform/registry"
@@ -69,6 +70,32 @@ func TestWhichPodsAreEndpoints(t *testing.T) {
 	keys := NamingKeys([]*corev1.Service{service}, pods)
 	if keys["/naming/ledger/127.0.0.1:1001"] != "127.0.0.1:1001" || len(keys) != 2 {
 		t.Errorf("naming keys %v", keys)
+	}
+}
+
+// TestAddressesOfMachinesWithNames: a record has the host as it is, and a slice
+// says what kind of address it has.
+func TestAddressesOfMachinesWithNames(t *testing.T) {
+	service := testService("ledger")
+	for address, want := range map[string]struct {
+		host string
+		kind discoveryv1.AddressType
+	}{
+		"a1.bank:7200":   {"a1.bank", discoveryv1.AddressTypeFQDN},
+		"127.0.0.1:7200": {"127.0.0.1", discoveryv1.AddressTypeIPv4},
+		"[::1]:7200":     {"::1", discoveryv1.AddressTypeIPv6},
+	} {
+		pods := []*corev1.Pod{testPod("one", "ledger", address, true)}
+		slice := Slices(service, pods)[0]
+		if slice.AddressType != want.kind || slice.Endpoints[0].Addresses[0] != want.host || *slice.Ports[0].Port != 7200 {
+			t.Errorf("%s: slice %+v", address, slice)
+		}
+		if record := Endpoints(service, pods); record.Subsets[0].Addresses[0].IP != want.host {
+			t.Errorf("%s: record %+v", address, record)
+		}
+		if keys := NamingKeys([]*corev1.Service{service}, pods); keys["/naming/ledger/"+address] != address {
+			t.Errorf("%s: naming keys %v", address, keys)
+		}
 	}
 }
 

@@ -178,6 +178,9 @@ func placement(d *appsv1.Deployment) ([]string, error) {
 	if versionOf(d) == "" {
 		return nil, fmt.Errorf("deployment %s: its template has no %s", d.Name, AnnotationVersion)
 	}
+	if wrong := Check(d); len(wrong) > 0 {
+		return nil, fmt.Errorf("deployment %s: %w", d.Name, wrong.ToAggregate())
+	}
 	return nodes, nil
 }
 

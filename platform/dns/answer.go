@@ -3,35 +3,43 @@ package dns
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
 
 	"breakbank/platform/router/discovery"
 )
 
-var errNoQuestion = errors.New("not exactly one question")
+// errNotAsked is of a message that gets no answer: it is one itself, and two
+// servers could go on answering each other.
+var errNotAsked = errors.New("not a question but an answer")
 
-// answer answers one message.
+// answer answers one message: with the instances, or with the code that RFC 1035
+// (4.1.1) has for why not. It fails if there is nobody to answer.
 func (s *Server) answer(question []byte) ([]byte, error) {
 	var parser dnsmessage.Parser
 	asked, err := parser.Start(question)
 	if err != nil {
 		return nil, fmt.Errorf("read a question: %w", err)
 	}
-	questions, err := parser.AllQuestions()
-	if err != nil {
-		return nil, fmt.Errorf("read a question: %w", err)
+	if asked.Response {
+		return nil, errNotAsked
 	}
-	if len(questions) != 1 || asked.Response {
-		return nil, errNoQuestion
+	reply := dnsmessage.Header{ID: asked.ID, OpCode: asked.OpCode, Response: true, RecursionDesired: asked.RecursionDesired}
+	if asked.OpCode != 0 {
+		return refusal(reply, dnsmessage.RCodeNotImplemented)
+	}
+	questions, err := parser.AllQuestions()
+	if err != nil || len(questions) != 1 || len(question) > payloadBytes {
+		return refusal(reply, dnsmessage.RCodeFormatError)
 	}
 	q, room := questions[0], roomFor(&parser)
-	reply := dnsmessage.Header{ID: asked.ID, Response: true, Authoritative: true, RecursionDesired: asked.RecursionDesired}
-
+	if q.Class != dnsmessage.ClassINET || !strings.HasSuffix(strings.ToLower(q.Name.String()), zone) {
+		return refusal(reply, dnsmessage.RCodeRefused)
+	}
+	reply.Authoritative = true
 	endpoints, known, synced := s.lookup(serviceOf(q.Name.String()))
 	switch {
-	case asked.OpCode != 0:
-		reply.RCode = dnsmessage.RCodeNotImplemented
 	case !synced:
 		reply.RCode = dnsmessage.RCodeServerFailure
 	case !known:
@@ -40,6 +48,13 @@ func (s *Server) answer(question []byte) ([]byte, error) {
 		return largest(reply, q, endpoints, room)
 	}
 	return message(reply, q, nil)
+}
+
+// refusal is an answer without anything of the question but its id.
+func refusal(h dnsmessage.Header, code dnsmessage.RCode) ([]byte, error) {
+	h.RCode = code
+	b := dnsmessage.NewBuilder(nil, h)
+	return b.Finish()
 }
 
 // roomFor is how long an answer may be, as the question's OPT record says
@@ -128,10 +143,9 @@ func addA(b *dnsmessage.Builder, service, addr string) error {
 
 // addSOA says how long a no may be kept (RFC 2308).
 func addSOA(b *dnsmessage.Builder) error {
-	zone := dnsmessage.MustNewName("cluster.local.")
-	h, err := header(zone.String(), dnsmessage.TypeSOA, NegativeTTL)
+	h, err := header(zone, dnsmessage.TypeSOA, NegativeTTL)
 	if err != nil {
 		return err
 	}
-	return b.SOAResource(h, dnsmessage.SOAResource{NS: zone, MBox: zone, MinTTL: h.TTL})
+	return b.SOAResource(h, dnsmessage.SOAResource{NS: h.Name, MBox: h.Name, MinTTL: h.TTL})
 }

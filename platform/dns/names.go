@@ -38,8 +38,9 @@ const (
 	// 4.2.1).
 	plainBytes = 512
 
+	zone       = "cluster.local."
 	portPrefix = "_grpc._tcp."
-	suffix     = "." + registry.Namespace + ".svc.cluster.local."
+	suffix     = "." + registry.Namespace + ".svc." + zone
 )
 
 // serviceName is the name under which the instances of a service are found.

@@ -86,10 +86,10 @@ func (s *Server) lookup(service string) (endpoints []discovery.Endpoint, known, 
 	return endpoints, known, s.synced
 }
 
-// serve answers one question after the other; what cannot be read as one gets
-// no answer.
+// serve answers one question after the other; what does not even begin as one
+// gets no answer.
 func (s *Server) serve() {
-	question := make([]byte, payloadBytes)
+	question := make([]byte, payloadBytes+1) // What is longer is seen to be.
 	for {
 		n, from, err := s.config.Conn.ReadFrom(question)
 		if errors.Is(err, net.ErrClosed) {

@@ -14,6 +14,15 @@ import (
 // Bounds of a connection.
 const (
 	reconnectWait = 100 * time.Millisecond
+	// connectWait bounds one try to connect, the look-up of the name included: of
+	// a host that has gone, a name server may not answer for many seconds.
+	connectWait = time.Second
+	// A connection that has been silent for pingsMax pings and the interval after
+	// them is taken for lost: a machine that was cut off and is back, or a server
+	// that vanished without a word, would else be waited for as long as TCP tries
+	// again, up to minutes.
+	pingEach = 2 * time.Second
+	pingsMax = 2
 	// requestWait bounds the wait for an acknowledgement or an answer.
 	requestWait = 2 * time.Second
 	// maxInFlight bounds the messages published and not acknowledged.
@@ -41,6 +50,10 @@ func Connect(_ context.Context, url string) (*Bus, error) {
 		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(reconnectWait/2, reconnectWait/2),
 		nats.ReconnectBufSize(-1),
+		nats.Timeout(connectWait),
+		nats.PingInterval(pingEach),
+		nats.MaxPingsOutstanding(pingsMax),
+		nats.SkipHostLookup(), // It looks up without a bound; its dialer does so again.
 	)
 	if err != nil {
 		return nil, fmt.Errorf("connect to events at %s: %w", url, err)

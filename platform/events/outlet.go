@@ -32,7 +32,7 @@ func OpenOutlet(ctx context.Context, url string) (*Outlet, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline))
 	}
-	conn, err := nats.Connect(url, nats.NoReconnect(), nats.Timeout(timeout))
+	conn, err := nats.Connect(url, nats.NoReconnect(), nats.Timeout(timeout), nats.SkipHostLookup())
 	if err != nil {
 		return nil, fmt.Errorf("open outlet to %s: %w", url, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,13 +38,13 @@ type Server struct{ nats *server.Server }
 // StartServer starts a server in this process and creates the streams, or
 // recovers them. The caller closes it.
 func StartServer(config ServerConfig) (*Server, error) {
-	port := config.Port
+	host, port := "127.0.0.1", config.Port
 	if config.Listener != nil {
 		addr, ok := config.Listener.Addr().(*net.TCPAddr)
 		if !ok {
 			return nil, fmt.Errorf("start events: %v is not a TCP address", config.Listener.Addr())
 		}
-		port = addr.Port
+		host, port = addr.IP.String(), addr.Port
 		if err := config.Listener.Close(); err != nil {
 			return nil, fmt.Errorf("start events: take over the listener: %w", err)
 		}
@@ -55,7 +56,7 @@ func StartServer(config ServerConfig) (*Server, error) {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	n, err := server.NewServer(&server.Options{
-		ServerName: "breakbank", Host: "127.0.0.1", Port: port,
+		ServerName: "breakbank", Host: host, Port: port,
 		JetStream: true, StoreDir: config.Dir, SyncAlways: true,
 		JetStreamMaxStore: maxStoreBytes, JetStreamMaxMemory: maxMemoryBytes,
 		NoSigs: true,
@@ -107,9 +108,25 @@ func (s *Server) Close() {
 // start at length.
 type serverLog struct{ log *slog.Logger }
 
-func (l serverLog) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l serverLog) Warnf(format string, v ...any)   { l.log.Warn(fmt.Sprintf(format, v...)) }
-func (l serverLog) Fatalf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
-func (l serverLog) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
-func (l serverLog) Debugf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l serverLog) Tracef(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l serverLog) Noticef(format string, v ...any) { l.log.Debug(unquoted(format, v)) }
+func (l serverLog) Warnf(format string, v ...any)   { l.log.Warn(unquoted(format, v)) }
+func (l serverLog) Fatalf(format string, v ...any)  { l.log.Error(unquoted(format, v)) }
+func (l serverLog) Errorf(format string, v ...any)  { l.log.Error(unquoted(format, v)) }
+func (l serverLog) Debugf(format string, v ...any)  { l.log.Debug(unquoted(format, v)) }
+func (l serverLog) Tracef(format string, v ...any)  { l.log.Debug(unquoted(format, v)) }
+
+// ofClient is in each line about a connection (nats-server's clientConnStr).
+const ofClient = " - cid:"
+
+// unquoted is a line of the server's. Of one about a connection, what follows
+// the first quotation mark is left out: it is what the client has sent.
+func unquoted(format string, v []any) string {
+	line := fmt.Sprintf(format, v...)
+	if !strings.Contains(line, ofClient) {
+		return line
+	}
+	if at := strings.IndexAny(line, "'\""); at >= 0 {
+		line = line[:at] + "…"
+	}
+	return line
+}

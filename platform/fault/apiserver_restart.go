@@ -6,9 +6,10 @@ import (
 )
 
 var apiServerRestart = Kind{
-	Name:    "apiserver-restart",
-	About:   "an API server drops all connections and starts afresh at its address, with empty caches",
-	Targets: Victims.APIServers,
+	Name:      "apiserver-restart",
+	About:     "an API server drops all connections and starts afresh at its address, with empty caches",
+	Momentary: true,
+	Targets:   Victims.APIServers,
 	Inject: func(ctx context.Context, v Victims, target string, params map[string]string) (Active, error) {
 		if err := onlyKnown(params); err != nil {
 			return nil, err

@@ -110,6 +110,7 @@ type victims struct {
 	apiServer map[string]*server
 	cluster   *registry.Cluster
 	client    *clientv3.Client
+	supervised
 }
 
 func newVictims(t *testing.T) *victims {
@@ -117,10 +118,7 @@ func newVictims(t *testing.T) *victims {
 	ctx, cancel := context.WithTimeout(context.Background(), testLimit)
 	t.Cleanup(cancel)
 	cluster, err := registry.StartCluster(ctx, registry.ClusterConfig{
-		Dir: t.TempDir(), Members: 3,
-		Listen: func() (*net.TCPListener, error) {
-			return net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		},
+		Dir: t.TempDir(), Members: 3, Listen: testPorts.Listen,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +135,7 @@ func newVictims(t *testing.T) *victims {
 		router:    map[string]*server{"a2": startServer(t)},
 		apiServer: map[string]*server{"apiserver-a": startServer(t), "apiserver-b": startServer(t)},
 		cluster:   cluster, client: client,
+		supervised: startProcesses(t, "etcd-a1", "apiserver-a"),
 	}
 	target := newEchoServer(t).Addr().String()
 	for _, name := range []string{"apiserver-a/etcd/endpoints", "apiserver-b/etcd/endpoints"} {
@@ -153,8 +152,14 @@ func newVictims(t *testing.T) *victims {
 	return v
 }
 
-func (v *victims) Links() map[string]*Relay { return v.links }
-func (v *victims) Instances() []string      { return slices.Sorted(maps.Keys(v.instance)) }
+func (v *victims) Links() map[string]Link {
+	links := map[string]Link{}
+	for name, relay := range v.links {
+		links[name] = relay
+	}
+	return links
+}
+func (v *victims) Instances() []string { return slices.Sorted(maps.Keys(v.instance)) }
 func (v *victims) KillInstance(_ context.Context, name string) error {
 	v.instance[name].stop()
 	return nil
@@ -269,6 +274,8 @@ func registryServes(ctx context.Context, v *victims) error {
 	return nil
 }
 
+func allProcessesRun(ctx context.Context, v *victims) error { return processesRun(ctx, v) }
+
 func alwaysHealthy(context.Context, *victims) error { return nil }
 
 var scenes = map[string]scene{
@@ -297,6 +304,8 @@ var scenes = map[string]scene{
 	"registry-quorum-loss": {target: "registry", healthy: registryServes},
 	"endpoints-empty":      {target: "ledger", healthy: endpointsGood},
 	"endpoints-null":       {target: "ledger", healthy: endpointsGood},
+	"process-kill":         {target: "etcd-*", healthy: allProcessesRun},
+	"process-pause":        {target: "etcd-a1,apiserver-*", healthy: allProcessesRun},
 }
 
 // Every fault of the table is injected into real victims, shows on them, is
@@ -329,10 +338,12 @@ func TestEveryFaultShowsAndEnds(t *testing.T) {
 			if injected.InjectedAt.IsZero() || !injected.ClearedAt.IsZero() {
 				t.Errorf("injected as %+v", injected)
 			}
-			if _, err := i.Inject(ctx, kind.Name, s.target, s.params); err == nil {
+			await(t, "proof", func() bool { provoke(); return i.List()[0].Proof.Count > 0 })
+			if kind.Momentary {
+				await(t, "health by itself", func() bool { return s.healthy(ctx, v) == nil })
+			} else if _, err := i.Inject(ctx, kind.Name, s.target, s.params); err == nil {
 				t.Error("injected twice")
 			}
-			await(t, "proof", func() bool { provoke(); return i.List()[0].Proof.Count > 0 })
 			cleared, err := i.Clear(ctx, kind.Name, s.target)
 			if err != nil {
 				t.Fatal(err)
@@ -352,6 +363,7 @@ func TestEveryFaultShowsAndEnds(t *testing.T) {
 }
 
 func TestFaultsOnRecordsWriteWhatTheySay(t *testing.T) {
+	t.Parallel()
 	v := newVictims(t)
 	ctx, cancel := context.WithTimeout(context.Background(), testLimit)
 	defer cancel()

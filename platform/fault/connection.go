@@ -20,7 +20,7 @@ const (
 type connection struct {
 	number         uint64
 	caller, target net.Conn
-	dark           atomic.Pointer[Blackhole] // set once; nil: bytes pass
+	dark           atomic.Pointer[blackhole] // set once; nil: bytes pass
 
 	once sync.Once
 	done chan struct{} // closed with the connection

@@ -17,8 +17,15 @@ type Kind struct {
 	Name string
 	// About says in one line what it does, and which parameters it takes.
 	About string
+	// Momentary says that it happens and is over, and that whatever it hit heals
+	// by itself: it may be injected again at once, and clearing it has nothing to
+	// end.
+	Momentary bool
 	// Targets lists what it can be aimed at now.
 	Targets func(Victims) []string
+	// Without says why there may be nothing that it can be aimed at; empty for
+	// what there always is.
+	Without string
 	// Inject begins it at one of its targets. It returns when the fault has
 	// begun; a fault that cannot begin leaves nothing behind.
 	Inject func(ctx context.Context, v Victims, target string, params map[string]string) (Active, error)
@@ -51,6 +58,8 @@ var Table = []Kind{
 	registryQuorumLoss,
 	endpointsEmpty,
 	endpointsNull,
+	processKill,
+	processPause,
 }
 
 // selfHealing is an Active with nothing to clear, whose proof was taken when

@@ -1,36 +1,36 @@
 package fault
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
 )
 
-// Latency is a delay on a link, with its proof. It is safe for concurrent use.
-type Latency struct {
+// latency is the Delay of a Relay.
+type latency struct {
 	delay, jitter time.Duration
 	seed          uint64
-	current       *atomic.Pointer[Latency] // the link's
+	current       *atomic.Pointer[latency] // the link's
 	chunks        atomic.Int64
 	held          atomic.Int64 // nanoseconds
 }
 
-// Clear ends it, and leaves what else is wrong with the link.
-func (l *Latency) Clear() { l.current.CompareAndSwap(l, nil) }
+func (l *latency) Clear(context.Context) error {
+	l.current.CompareAndSwap(l, nil)
+	return nil
+}
 
-// Chunks is the number of reads that were held back.
-func (l *Latency) Chunks() int64 { return l.chunks.Load() }
-
-// Held is by how much they were held back, added up.
-func (l *Latency) Held() time.Duration { return time.Duration(l.held.Load()) }
+func (l *latency) Chunks() int64       { return l.chunks.Load() }
+func (l *latency) Held() time.Duration { return time.Duration(l.held.Load()) }
 
 // holdback says until when one direction of a connection holds what it reads.
 // It belongs to that direction's reader.
 type holdback struct {
-	current *atomic.Pointer[Latency]
+	current *atomic.Pointer[latency]
 	stream  uint64
 
-	latency *Latency // the one that random was seeded for
+	latency *latency // the one that random was seeded for
 	random  *rand.Rand
 	last    time.Time
 }

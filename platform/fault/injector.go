@@ -12,9 +12,12 @@ import (
 	"time"
 )
 
-// recordsMax bounds what an Injector remembers; beyond it the oldest cleared
-// faults are forgotten.
+// recordsMax bounds what an Injector remembers; beyond it the oldest that are
+// over are forgotten.
 const recordsMax = 1000
+
+// evidenceMax is how many victims are told of one by one.
+const evidenceMax = 3
 
 // Injected is a fault at one or more targets, as it stands.
 type Injected struct {
@@ -23,6 +26,7 @@ type Injected struct {
 	Parameters map[string]string
 	InjectedAt time.Time
 	ClearedAt  time.Time // zero while it lasts
+	Momentary  bool      // it was over as soon as it had begun, though not cleared yet
 	// Proof adds up what the victims show. Its count is 0 as long as any one
 	// of them shows nothing.
 	Proof Proof
@@ -49,7 +53,8 @@ func NewInjector(v Victims) *Injector { return &Injector{victims: v, now: time.N
 
 // Inject begins a fault at its targets: one, several with commas between them,
 // or patterns such as apiserver-*/etcd/endpoints, in which * stands for
-// anything but a slash. It begins at all of them or at none. An unknown name
+// anything but a slash. It begins at all of them or at none, in the order in
+// which the victims list them. An unknown name
 // or target is an error that lists the valid ones.
 func (i *Injector) Inject(ctx context.Context, name, target string, params map[string]string) (Injected, error) {
 	kind, err := kindOf(name)
@@ -60,7 +65,7 @@ func (i *Injector) Inject(ctx context.Context, name, target string, params map[s
 	if err != nil {
 		return Injected{}, err
 	}
-	r := &record{injected: Injected{Name: name, Target: target, Parameters: maps.Clone(params), InjectedAt: i.now()}}
+	r := &record{injected: Injected{Name: name, Target: target, Parameters: maps.Clone(params), InjectedAt: i.now(), Momentary: kind.Momentary}}
 	if err := i.reserve(r); err != nil {
 		return Injected{}, err
 	}
@@ -133,12 +138,12 @@ func (i *Injector) reserve(r *record) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, other := range i.records {
-		if other.lasts() && other.injected.Name == r.injected.Name && other.injected.Target == r.injected.Target {
+		if other.holds() && other.injected.Name == r.injected.Name && other.injected.Target == r.injected.Target {
 			return fmt.Errorf("inject %s at %s: it is injected already", r.injected.Name, r.injected.Target)
 		}
 	}
 	if len(i.records) >= recordsMax {
-		oldest := slices.IndexFunc(i.records, func(r *record) bool { return !r.lasts() })
+		oldest := slices.IndexFunc(i.records, func(r *record) bool { return !r.holds() })
 		if oldest < 0 {
 			return fmt.Errorf("inject %s: %d faults last already", r.injected.Name, recordsMax)
 		}
@@ -151,7 +156,7 @@ func (i *Injector) reserve(r *record) error {
 // abandon undoes a fault that began at some of its targets only.
 func (i *Injector) abandon(ctx context.Context, r *record, begun []Active) error {
 	var errs []error
-	for _, active := range begun {
+	for _, active := range slices.Backward(begun) {
 		errs = append(errs, active.Clear(ctx))
 	}
 	i.mu.Lock()
@@ -166,7 +171,8 @@ func (i *Injector) end(ctx context.Context, r *record) error {
 	if i.ended(r) {
 		return nil
 	}
-	for _, active := range r.actives {
+	// The last to begin ends first: it may have taken away the way to another.
+	for _, active := range slices.Backward(r.actives) {
 		if err := active.Clear(ctx); err != nil {
 			return fmt.Errorf("clear %s at %s: %w", r.injected.Name, r.injected.Target, err)
 		}
@@ -210,6 +216,9 @@ func (i *Injector) describe() string {
 
 func (r *record) lasts() bool { return r.injected.ClearedAt.IsZero() }
 
+// holds says whether its victims are still under it, or are just being put so.
+func (r *record) holds() bool { return r.lasts() && (!r.injected.Momentary || r.actives == nil) }
+
 // now is the fault as it stands.
 func (r *record) now() Injected {
 	injected := r.injected
@@ -222,9 +231,13 @@ func (r *record) now() Injected {
 func (r *record) proof() Proof {
 	var total Proof
 	unproved := false
+	shown := 0
 	evidence := make([]string, len(r.actives))
 	for n, active := range r.actives {
 		p := active.Proof()
+		if p.Count > 0 {
+			shown++
+		}
 		total.Count += p.Count
 		unproved = unproved || p.Count == 0
 		evidence[n] = p.Evidence
@@ -232,7 +245,11 @@ func (r *record) proof() Proof {
 	if unproved {
 		total.Count = 0
 	}
-	total.Evidence = strings.Join(evidence, "; ")
+	if len(evidence) > evidenceMax {
+		total.Evidence = fmt.Sprintf("%d of %d victims show it; the first: %s", shown, len(evidence), evidence[0])
+	} else {
+		total.Evidence = strings.Join(evidence, "; ")
+	}
 	return total
 }
 
@@ -247,10 +264,13 @@ func kindOf(name string) (Kind, error) {
 	return Kind{}, fmt.Errorf("no fault %q; the faults are %s", name, strings.Join(names, ", "))
 }
 
-// match resolves a target to those of the valid ones that it means. Each part
-// must mean something.
+// match resolves a target to those of the valid ones that it means, in the order
+// of the valid ones. Each part must mean something.
 func match(kind Kind, target string, valid []string) ([]string, error) {
-	var targets []string
+	if len(valid) == 0 && kind.Without != "" {
+		return nil, fmt.Errorf("%s has no targets: %s", kind.Name, kind.Without)
+	}
+	meant := make(map[string]bool)
 	for part := range strings.SplitSeq(target, ",") {
 		part = strings.TrimSpace(part)
 		met := false
@@ -261,13 +281,17 @@ func match(kind Kind, target string, valid []string) ([]string, error) {
 			}
 			if ok || part == name {
 				met = true
-				if !slices.Contains(targets, name) {
-					targets = append(targets, name)
-				}
+				meant[name] = true
 			}
 		}
 		if !met {
 			return nil, fmt.Errorf("%s has no target %q; its targets are %s", kind.Name, part, strings.Join(valid, ", "))
+		}
+	}
+	var targets []string
+	for _, name := range valid {
+		if meant[name] {
+			targets = append(targets, name)
 		}
 	}
 	return targets, nil

@@ -11,9 +11,10 @@ import (
 const killLimit = 5 * time.Second
 
 var instanceKill = Kind{
-	Name:    "instance-kill",
-	About:   "an instance ends as in a crash; another one is started in its place",
-	Targets: Victims.Instances,
+	Name:      "instance-kill",
+	About:     "an instance ends as in a crash; another one is started in its place",
+	Momentary: true,
+	Targets:   Victims.Instances,
 	Inject: func(ctx context.Context, v Victims, target string, params map[string]string) (Active, error) {
 		if err := onlyKnown(params); err != nil {
 			return nil, err

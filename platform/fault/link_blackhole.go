@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -10,7 +11,7 @@ var linkBlackhole = Kind{
 	Name:    "link-blackhole",
 	About:   "the connections established now carry nothing any more; nothing is closed, new ones work",
 	Targets: linkNames,
-	Inject: func(_ context.Context, v Victims, target string, params map[string]string) (Active, error) {
+	Inject: func(ctx context.Context, v Victims, target string, params map[string]string) (Active, error) {
 		link, err := linkOf(v, target)
 		if err != nil {
 			return nil, err
@@ -18,23 +19,25 @@ var linkBlackhole = Kind{
 		if err := onlyKnown(params); err != nil {
 			return nil, err
 		}
-		if link.Connections() == 0 {
-			return nil, fmt.Errorf("no connection is established through %s", target)
+		hole, err := link.Blackhole(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return &darkLink{relay: link, hole: link.Blackhole(), victims: v}, nil
+		if hole.Connections() == 0 {
+			err := fmt.Errorf("no connection is established through %s", target)
+			return nil, errors.Join(err, hole.Clear(context.WithoutCancel(ctx)))
+		}
+		return &darkLink{link: target, hole: hole, victims: v}, nil
 	},
 }
 
 type darkLink struct {
-	relay   *Relay
-	hole    *Blackhole
+	link    string
+	hole    Hole
 	victims Victims
 }
 
-func (d *darkLink) Clear(context.Context) error {
-	d.hole.Clear()
-	return nil
-}
+func (d *darkLink) Clear(ctx context.Context) error { return d.hole.Clear(ctx) }
 
 // Proof counts swallowed bytes, provided that the connections they vanished in
 // were connections still.
@@ -47,6 +50,7 @@ func (d *darkLink) Proof() Proof {
 	if behind := d.behind(); behind != "" {
 		p.Evidence += "; " + behind
 	}
+	p.Evidence += remarkOn(d.hole)
 	return p
 }
 
@@ -54,7 +58,7 @@ func (d *darkLink) Proof() Proof {
 // pods, whose connection to etcd is another one: etcd is at least as far as
 // that.
 func (d *darkLink) behind() string {
-	parts := strings.Split(d.relay.Name(), "/")
+	parts := strings.Split(d.link, "/")
 	server, kind := parts[0], parts[len(parts)-1]
 	dark, light := d.victims.APIServerRevision(server, kind), d.victims.APIServerRevision(server, "pods")
 	if dark == 0 || dark >= light {

@@ -8,7 +8,7 @@ import (
 
 // Limits of link-latency's parameters.
 const (
-	latencyMsMax = 60_000
+	latencyMsMax = int64(LatencyMax / time.Millisecond)
 	// latencyMsDefault is what a script means that gives no latency: a round
 	// trip gets 400 ms longer, as on a bad line across the world, and nothing
 	// on the links times out of it (a read from etcd has 10 s).
@@ -22,7 +22,7 @@ var linkLatency = Kind{
 	Name:    "link-latency",
 	About:   "what enters the link is held back each way; latency_ms (200), jitter_ms (0), seed (1)",
 	Targets: linkNames,
-	Inject: func(_ context.Context, v Victims, target string, params map[string]string) (Active, error) {
+	Inject: func(ctx context.Context, v Victims, target string, params map[string]string) (Active, error) {
 		link, err := linkOf(v, target)
 		if err != nil {
 			return nil, err
@@ -42,25 +42,26 @@ var linkLatency = Kind{
 		if err != nil {
 			return nil, err
 		}
-		return &slowLink{latency: link.Latency(
-			time.Duration(delayMs)*time.Millisecond, time.Duration(jitterMs)*time.Millisecond, uint64(seed))}, nil
+		delay, err := link.Latency(ctx,
+			time.Duration(delayMs)*time.Millisecond, time.Duration(jitterMs)*time.Millisecond, uint64(seed))
+		if err != nil {
+			return nil, err
+		}
+		return &slowLink{delay}, nil
 	},
 }
 
-type slowLink struct{ latency *Latency }
+type slowLink struct{ delay Delay }
 
-func (s *slowLink) Clear(context.Context) error {
-	s.latency.Clear()
-	return nil
-}
+func (s *slowLink) Clear(ctx context.Context) error { return s.delay.Clear(ctx) }
 
 func (s *slowLink) Proof() Proof {
-	chunks, mean := s.latency.Chunks(), time.Duration(0)
+	chunks, mean := s.delay.Chunks(), time.Duration(0)
 	if chunks > 0 {
-		mean = s.latency.Held() / time.Duration(chunks)
+		mean = s.delay.Held() / time.Duration(chunks)
 	}
 	return Proof{
 		Count:    chunks,
-		Evidence: fmt.Sprintf("%d reads held back, by %v on average", chunks, mean.Round(time.Microsecond)),
+		Evidence: fmt.Sprintf("%d reads held back, by %v on average", chunks, mean.Round(time.Microsecond)) + remarkOn(s.delay),
 	}
 }

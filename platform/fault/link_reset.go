@@ -9,7 +9,7 @@ var linkReset = Kind{
 	Name:    "link-reset",
 	About:   "the connections established now are reset (RST) at both ends; new ones work",
 	Targets: linkNames,
-	Inject: func(_ context.Context, v Victims, target string, params map[string]string) (Active, error) {
+	Inject: func(ctx context.Context, v Victims, target string, params map[string]string) (Active, error) {
 		link, err := linkOf(v, target)
 		if err != nil {
 			return nil, err
@@ -17,7 +17,10 @@ var linkReset = Kind{
 		if err := onlyKnown(params); err != nil {
 			return nil, err
 		}
-		broken := link.Reset()
+		broken, err := link.Reset(ctx)
+		if err != nil {
+			return nil, err
+		}
 		if broken == 0 {
 			return nil, fmt.Errorf("no connection is established through %s", target)
 		}

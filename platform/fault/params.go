@@ -11,7 +11,7 @@ import (
 // linkNames are the targets of faults on links.
 func linkNames(v Victims) []string { return slices.Sorted(maps.Keys(v.Links())) }
 
-func linkOf(v Victims, name string) (*Relay, error) {
+func linkOf(v Victims, name string) (Link, error) {
 	if link, ok := v.Links()[name]; ok {
 		return link, nil
 	}

@@ -129,6 +129,7 @@ type late struct {
 func (l *late) APIServerRevision(string, string) int64 { return l.revision }
 
 func TestBrokenRecordIsProvedByWhoReadIt(t *testing.T) {
+	t.Parallel()
 	v := &late{victims: newVictims(t)}
 	ctx, cancel := context.WithTimeout(context.Background(), testLimit)
 	defer cancel()

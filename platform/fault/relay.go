@@ -27,7 +27,7 @@ const (
 //	caller ──── link (listener) ── relay ──── target
 //
 // What breaks a link here is on the wire, so that neither end can tell it
-// from a network. Methods are safe for concurrent use.
+// from a network. It is a Link whose methods neither wait nor fail.
 type Relay struct {
 	name     string
 	listener net.Listener
@@ -43,7 +43,7 @@ type Relay struct {
 	accepted uint64
 	open     map[*connection]struct{}
 
-	delay atomic.Pointer[Latency] // nil: none
+	delay atomic.Pointer[latency] // nil: none
 }
 
 // NewRelay starts a relay on a listener, which it owns from now on. target is
@@ -66,41 +66,37 @@ func (r *Relay) Name() string { return r.name }
 // Addr is the address (host:port) at which the link begins.
 func (r *Relay) Addr() string { return r.listener.Addr().String() }
 
-// Connections is the number of connections open through the link now.
+// Connections is as Link says.
 func (r *Relay) Connections() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.open)
 }
 
-// Blackhole makes the connections that are established now carry nothing any
-// more, in both directions: what comes is acknowledged and swallowed, and
-// nothing is closed. New connections work. It lasts until it is cleared.
-func (r *Relay) Blackhole() *Blackhole {
+// Blackhole is as Link says.
+func (r *Relay) Blackhole(context.Context) (Hole, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := &Blackhole{}
+	b := &blackhole{}
 	for c := range r.open {
 		if c.dark.CompareAndSwap(nil, b) {
 			b.connections = append(b.connections, c)
 		}
 	}
-	return b
+	return b, nil
 }
 
-// Latency holds back everything that enters the link from now on, each way,
-// by delay plus a random part below jitter, drawn from the seed, the link, the
-// connection and the direction. Order is kept. It lasts until it is cleared or another one
-// takes its place.
-func (r *Relay) Latency(delay, jitter time.Duration, seed uint64) *Latency {
-	l := &Latency{delay: delay, jitter: jitter, seed: seed ^ r.seed, current: &r.delay}
+// Latency is as Link says.
+func (r *Relay) Latency(_ context.Context, delay, jitter time.Duration, seed uint64) (Delay, error) {
+	l := &latency{delay: delay, jitter: jitter, seed: seed ^ r.seed, current: &r.delay}
 	r.delay.Store(l)
-	return l
+	return l, nil
 }
 
-// Reset resets (RST) the connections established now, at both ends, and
-// returns how many they were. New connections work.
-func (r *Relay) Reset() int {
+// Reset is as Link says.
+func (r *Relay) Reset(context.Context) (int, error) { return r.reset(), nil }
+
+func (r *Relay) reset() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for c := range r.open {
@@ -120,7 +116,7 @@ func (r *Relay) Close() error {
 	r.mu.Unlock()
 	r.cancel()
 	err := r.listener.Close()
-	r.Reset()
+	r.reset()
 	r.work.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close link %s: %w", r.name, err)

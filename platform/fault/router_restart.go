@@ -6,9 +6,10 @@ import (
 )
 
 var routerRestart = Kind{
-	Name:    "router-restart",
-	About:   "a node's router is restarted; whether it comes back depends on what it needs to start",
-	Targets: Victims.Routers,
+	Name:      "router-restart",
+	About:     "a node's router is restarted; whether it comes back depends on what it needs to start",
+	Momentary: true,
+	Targets:   Victims.Routers,
 	Inject: func(ctx context.Context, v Victims, target string, params map[string]string) (Active, error) {
 		if err := onlyKnown(params); err != nil {
 			return nil, err

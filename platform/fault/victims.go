@@ -9,9 +9,11 @@ import (
 // Victims is what faults act on, and where their proof comes from. It is safe
 // for concurrent use.
 type Victims interface {
+	ProcessVictims
+
 	// Links are the links that can be broken, by name, such as
 	// apiserver-a/etcd/endpoints.
-	Links() map[string]*Relay
+	Links() map[string]Link
 
 	Instances() []string
 	// InstanceAddress is where an instance that runs is reached (host:port).

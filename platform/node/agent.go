@@ -8,8 +8,11 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
 
+	"breakbank/platform/process"
 	"breakbank/platform/registry"
 )
 
@@ -23,6 +26,13 @@ type AgentConfig struct {
 	Store *registry.Store
 	// Constructors make instances, by service.
 	Constructors map[string]Constructor
+	// Processes, if there is one, makes every instance a process of its own,
+	// and Constructors only says which services there are: the processes have
+	// them too. Nil: instances run in this process.
+	Processes *Spawner
+	// AdvertiseHost is the host at which others reach this node's instances, a
+	// name or an address. Empty: the address on which each listens.
+	AdvertiseHost string
 	// NewRouter starts the node's router, or what stands in for one.
 	NewRouter RouterFactory
 	// NewCaller makes the data plane of an instance, where services were built
@@ -39,8 +49,9 @@ type AgentConfig struct {
 	// Listen gives every other instance a port that none has had before.
 	Listen func() (*net.TCPListener, error)
 	// EnvFor returns what the agent does not know of an instance's
-	// surroundings: BookAddr, NATSURL, StandinAddr, Fallback, FallbackOn and
-	// Log. The agent fills in the rest. Nil for none of it.
+	// surroundings: BookAddr, NATSURL, StandinAddr, Fallback, FallbackOn,
+	// AccessLog and Log, which processes of their own do not use. The agent
+	// fills in the rest. Nil for none of it.
 	EnvFor func(service, instance string) Env
 	// OnServing is told when an instance begins to take requests, and when it
 	// does not any more or soon will not; the latter may be told twice. It must
@@ -60,7 +71,14 @@ type InstanceStatus struct {
 	Service string
 	Version string
 	Address string // host:port
-	Ready   bool   // false while it starts and while it drains
+	// Ready is false while it starts, while it drains, and while its process
+	// does not answer.
+	Ready bool
+	// Of its process, where it has one of its own; otherwise zero. State is what
+	// the kernel says: one that is stopped may be ready for some seconds yet.
+	PID       int
+	StartedAt time.Time
+	State     process.State
 }
 
 // Agent runs a node. Its methods are safe for concurrent use.
@@ -69,8 +87,9 @@ type Agent struct {
 	servers apiServers
 	beat    *heartbeat
 	router  *routerKeeper
-	socket  *Socket            // the router's
-	fixed   map[string]*Socket // by service
+	socket  *Socket                  // the router's
+	fixed   map[string]*Socket       // by service; empty with processes
+	shared  map[string]*kernelSocket // the same for processes
 	tenants *tenants
 
 	cancel context.CancelFunc
@@ -93,11 +112,12 @@ func Start(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, servers: newAPIServers(cfg.APIServers),
-		socket: NewSocket(cfg.RouterListener), fixed: map[string]*Socket{},
+		fixed: map[string]*Socket{}, shared: map[string]*kernelSocket{},
 	}
-	for service, l := range cfg.Fixed {
-		a.fixed[service] = NewSocket(l)
+	if err := a.takeFixed(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start node %s: %w", cfg.Name, err), cfg.closeListeners())
 	}
+	a.socket = NewSocket(cfg.RouterListener)
 	a.tenants = &tenants{agent: a, byName: map[string]*tenant{}}
 	a.beat = &heartbeat{node: cfg.Name, store: cfg.Store, log: cfg.Log, returned: a.tenants.recheck}
 	config := &routerConfig{servers: a.servers, dir: cfg.ConfigSnapshotDir, log: cfg.Log}
@@ -128,6 +148,27 @@ func (c AgentConfig) check() error {
 		return errors.New("it has no router, or no socket for it")
 	case c.Listen == nil:
 		return errors.New("it cannot listen for instances")
+	case c.Processes != nil && c.NewCaller != nil:
+		return errors.New("arms without a router run inside the node's process; instances that are processes of their own cannot have them")
+	}
+	return nil
+}
+
+// takeFixed makes sockets of the listeners of services that keep one address.
+func (a *Agent) takeFixed() error {
+	for service, l := range a.cfg.Fixed {
+		if a.cfg.Processes == nil {
+			a.fixed[service] = NewSocket(l)
+			continue
+		}
+		socket, err := newKernelSocket(l)
+		if err != nil {
+			for _, taken := range a.shared {
+				err = errors.Join(err, taken.Close())
+			}
+			return err
+		}
+		a.shared[service] = socket
 	}
 	return nil
 }
@@ -141,13 +182,33 @@ func (c AgentConfig) closeListeners() error {
 		errs = append(errs, c.TableListener.Close())
 	}
 	for _, l := range c.Fixed {
-		errs = append(errs, l.Close())
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // RouterAddr is where the node's router listens (host:port).
 func (a *Agent) RouterAddr() string { return a.socket.Addr() }
+
+// routerAddrHere is the same for those on this node.
+func (a *Agent) routerAddrHere() string {
+	addr := a.cfg.RouterListener.Addr().(*net.TCPAddr)
+	if addr.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(addr.Port))
+	}
+	return addr.String()
+}
+
+// advertised is where others reach an instance that listens on a socket.
+func (a *Agent) advertised(l net.Addr) string {
+	addr, ok := l.(*net.TCPAddr)
+	if a.cfg.AdvertiseHost == "" || !ok {
+		return l.String()
+	}
+	return net.JoinHostPort(a.cfg.AdvertiseHost, strconv.Itoa(addr.Port))
+}
 
 // RouterStatus says what the node's router is doing.
 func (a *Agent) RouterStatus() RouterStatus { return a.router.status() }
@@ -177,6 +238,20 @@ func (a *Agent) KillInstance(name string) error {
 	return nil
 }
 
+// SignalInstance does something to an instance's process. SignalKill is
+// KillInstance, also for instances in this process, which take no other. One
+// that is stopped stays where it is; after some seconds it is reported as not
+// ready, until it goes on.
+func (a *Agent) SignalInstance(name string, s Signal) error {
+	if s == SignalKill {
+		return a.KillInstance(name)
+	}
+	if err := a.tenants.signal(name, s); err != nil {
+		return fmt.Errorf("node %s: %w", a.cfg.Name, err)
+	}
+	return nil
+}
+
 // Close stops everything at once, instances and router included, and waits.
 // What the registry says of them stays as it is, as after a crash.
 func (a *Agent) Close() {
@@ -187,6 +262,11 @@ func (a *Agent) Close() {
 		for _, s := range append(slices.Collect(maps.Values(a.fixed)), a.socket) {
 			if err := s.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 				a.cfg.Log.Warn("closing a socket", "address", s.Addr(), "error", err)
+			}
+		}
+		for _, s := range a.shared {
+			if err := s.Close(); err != nil {
+				a.cfg.Log.Warn("closing a socket", "address", s.addr, "error", err)
 			}
 		}
 		a.servers.close()

@@ -89,6 +89,7 @@ func (c *fakeCaller) Close() {
 // TestInstancesAreToldOfAndHaveTheirDataPlane: who wants to know the truth is
 // told it, and a data plane inside an instance lives as long as that does.
 func TestInstancesAreToldOfAndHaveTheirDataPlane(t *testing.T) {
+	t.Parallel()
 	m := newMachineRoom(t, 1, "a2", "b2")
 	m.deploy("ledger", "v1", "a2", "b2")
 	await(t, "two endpoints", func() bool { return len(m.endpoints("ledger")) == 2 })

@@ -1,6 +1,7 @@
-// Package node is a machine of the platform: the agent that runs instances in
-// this process, owns their fixed addresses and the router's listening socket,
-// keeps the node's lease, and starts, replaces and restarts the node's router.
+// Package node is a machine of the platform: the agent that runs instances, in
+// this process or as processes of their own, owns their fixed addresses and the
+// router's listening socket, keeps the node's lease, and starts, replaces and
+// restarts the node's router.
 //
 // The agent knows no service and no router: it is handed constructors for
 // both. What a service needs from the machine that it runs on is [Env]; what
@@ -28,16 +29,19 @@ type Env struct {
 	// in the kernel's backlog. The instance closes it.
 	Listener net.Listener
 	// Dialer reaches other services by name, through this node's router or,
-	// where there is none, by itself. The agent closes it after the instance
-	// has ended.
+	// where there is none, by itself. Whoever made it closes it after the
+	// instance has ended.
 	Dialer *rpc.Dialer
+	// RouterAddr is where this node's router listens (host:port).
+	RouterAddr string
 
 	BookAddr    string
 	NATSURL     string
 	StandinAddr string // stand-in's fixed address, for an independent fallback
 	Fallback    string // none, routed or independent: what cardnet does once switched on
 	FallbackOn  bool   // switched on from the start
-	DataDir     string // the instance's own directory, empty at first
+	AccessLog   bool   // a line in the log for each call
+	DataDir     string // the instance's own directory, empty at first, or with its specification
 	Log         *slog.Logger
 }
 

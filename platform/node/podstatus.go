@@ -32,6 +32,17 @@ func servingStatus(service, version, address string, since time.Time) []byte {
 	})
 }
 
+// reasonSilent is why a pod is not ready whose process does not answer.
+const reasonSilent = "ProcessDoesNotAnswer"
+
+// silentStatus is the merge patch that makes a pod not ready whose process is
+// there and does not answer. It stays: it may answer again.
+func silentStatus(at time.Time) []byte {
+	return statusPatch(corev1.PodStatus{Conditions: []corev1.PodCondition{{
+		Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: reasonSilent, LastTransitionTime: metav1.NewTime(at),
+	}}})
+}
+
 // failedStatus is the merge patch that reports a pod's end.
 func failedStatus(why error, at time.Time) []byte {
 	return statusPatch(corev1.PodStatus{
@@ -51,11 +62,12 @@ func statusPatch(status corev1.PodStatus) []byte {
 }
 
 // saysSilent says whether the registry holds a pod for not ready because its
-// node was silent.
+// node, or its process, was silent.
 func saysSilent(pod *corev1.Pod) bool {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodReady {
-			return condition.Status != corev1.ConditionTrue && condition.Reason == deploy.ReasonNodeSilent
+			return condition.Status != corev1.ConditionTrue &&
+				(condition.Reason == deploy.ReasonNodeSilent || condition.Reason == reasonSilent)
 		}
 	}
 	return false

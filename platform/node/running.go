@@ -30,6 +30,7 @@ var (
 // running is an instance, from its construction to its end.
 type running struct {
 	instance Instance
+	process  *spawned // the instance too, if it has a process of its own
 	outward  outward
 	address  string
 	killed   atomic.Bool
@@ -43,6 +44,9 @@ func (t *tenant) start() (*running, error) {
 	construct, known := t.agent.cfg.Constructors[t.service]
 	if !known {
 		return nil, fmt.Errorf("no such service %q", t.service)
+	}
+	if spawner := t.agent.cfg.Processes; spawner != nil {
+		construct = spawner.New
 	}
 	l, takeOver, err := t.listen()
 	if err != nil {
@@ -61,7 +65,8 @@ func (t *tenant) start() (*running, error) {
 		return nil, errors.Join(err, out.close())
 	}
 	over, finish := context.WithCancel(context.Background())
-	s := &running{instance: instance, outward: out, address: l.Addr().String(), over: over}
+	s := &running{instance: instance, outward: out, address: t.agent.advertised(l.Addr()), over: over}
+	s.process, _ = instance.(*spawned)
 	t.agent.tenants.work.Go(func() {
 		defer finish()
 		s.err = instance.Serve()
@@ -70,13 +75,16 @@ func (t *tenant) start() (*running, error) {
 	return s, nil
 }
 
-// listen opens the instance's listener: a lease on its service's socket if
-// that has a fixed address here, else a port that nobody has had before.
+// listen opens the instance's listener: a hold on its service's socket if that
+// has a fixed address here, else a port that nobody has had before.
 // takeOver makes connections come to it, if they do not anyway.
 func (t *tenant) listen() (l net.Listener, takeOver func(), err error) {
 	if socket, fixed := t.agent.fixed[t.service]; fixed {
 		lease := socket.Lease()
 		return lease, lease.TakeOver, nil
+	}
+	if socket, fixed := t.agent.shared[t.service]; fixed {
+		return socket.handOut(), func() {}, nil
 	}
 	own, err := t.agent.cfg.Listen()
 	if err != nil {
@@ -89,7 +97,7 @@ func (t *tenant) env(l net.Listener) (Env, outward, error) {
 	cfg := t.agent.cfg
 	env := cfg.EnvFor(t.service, t.name)
 	env.Service, env.Version, env.Instance = t.service, t.version, t.name
-	env.Node, env.Zone, env.Listener = cfg.Name, cfg.Zone, l
+	env.Node, env.Zone, env.Listener, env.RouterAddr = cfg.Name, cfg.Zone, l, t.agent.routerAddrHere()
 	if env.Log == nil {
 		env.Log = t.log
 	}
@@ -97,7 +105,10 @@ func (t *tenant) env(l net.Listener) (Env, outward, error) {
 	if err := os.MkdirAll(env.DataDir, 0o700); err != nil {
 		return Env{}, outward{}, fmt.Errorf("make its directory: %w", err)
 	}
-	dial := rpc.DialerConfig{RouterAddr: t.agent.RouterAddr(), Service: t.service, Instance: t.name, Log: env.Log}
+	if cfg.Processes != nil {
+		return env, outward{}, nil // Its process reaches others by itself.
+	}
+	dial := rpc.DialerConfig{RouterAddr: env.RouterAddr, Service: t.service, Instance: t.name, Log: env.Log}
 	var out outward
 	if cfg.NewCaller != nil {
 		out.caller = cfg.NewCaller(t.service, t.name, env.Log)
@@ -108,7 +119,8 @@ func (t *tenant) env(l net.Listener) (Env, outward, error) {
 	return env, out, nil
 }
 
-// outward is how an instance reaches others.
+// outward is how an instance in this process reaches others; empty for one that
+// has a process of its own.
 type outward struct {
 	dialer *rpc.Dialer
 	caller Caller // nil: through the router
@@ -118,6 +130,9 @@ type outward struct {
 func (o outward) close() error {
 	if o.caller != nil {
 		o.caller.Close()
+	}
+	if o.dialer == nil {
+		return nil
 	}
 	return o.dialer.Close()
 }

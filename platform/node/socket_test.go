@@ -9,13 +9,19 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"breakbank/platform/ports"
 )
 
 const testLimit = 20 * time.Second
 
+// testPorts are those of all tests: where one looks whether somebody listens at
+// an old address, no other may have been given that port.
+var testPorts = ports.New()
+
 func listen(t *testing.T) *net.TCPListener {
 	t.Helper()
-	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	l, err := testPorts.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,9 +112,30 @@ func (t *tenant) status() (InstanceStatus, bool) {
 	if t.running == nil {
 		return InstanceStatus{}, false
 	}
-	return InstanceStatus{
+	s := InstanceStatus{
 		Name: t.name, Service: t.service, Version: t.version, Address: t.running.address, Ready: t.ready,
-	}, true
+	}
+	if child := t.running.process; child != nil {
+		s.PID, s.StartedAt, s.State = child.process.PID(), child.process.StartedAt(), child.state()
+	}
+	return s, true
+}
+
+// signal does something to the instance's process.
+func (t *tenant) signal(what Signal) error {
+	t.mu.Lock()
+	s := t.running
+	t.mu.Unlock()
+	switch {
+	case s == nil:
+		return fmt.Errorf("no instance %q runs here", t.name)
+	case s.process == nil:
+		return fmt.Errorf("instance %q has no process of its own to %v: this layout runs instances in their node's", t.name, what)
+	}
+	if err := s.process.signal(what); err != nil {
+		return fmt.Errorf("%v instance %q: %w", what, t.name, err)
+	}
+	return nil
 }
 
 // run is the pod's whole life on this node.
@@ -172,29 +193,77 @@ func (t *tenant) tell(s *running, serves bool) {
 }
 
 // serve tells the registry that the instance is ready, again when the registry
-// comes to think otherwise, and returns when the instance or the pod ends.
+// comes to think otherwise, and that it is not while its process does not
+// answer. It returns when the instance or the pod ends.
 func (t *tenant) serve(s *running) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	serving, stop := context.WithCancel(t.stay)
 	defer stop()
 	defer context.AfterFunc(s.over, stop)()
 	status := servingStatus(t.service, t.version, s.address, time.Now())
 	t.report(serving, status)
 	t.log.Info("serving", "address", s.address)
-	t.mu.Lock()
-	t.ready = t.running == s
-	t.mu.Unlock()
-	for {
+	t.setReady(s, true)
+	var silence context.Context // until the process answers again; nil while it does
+	for probed := t.probe(serving, &watching, s); ; {
 		select {
 		case <-serving.Done():
 			return
+		case silence = <-probed:
+			if silence != nil {
+				t.report(silence, silentStatus(time.Now()))
+			}
+			t.poke()
 		case <-t.look:
-			// Somebody took this node for dead. It may say otherwise only
-			// while its lease holds.
-			if saysSilent(t.observed()) && t.agent.beat.valid(time.Now()) {
+			// Somebody took this node, or the process, for dead. It may say
+			// otherwise only while its lease holds.
+			if silence == nil && saysSilent(t.observed()) && t.agent.beat.valid(time.Now()) {
 				t.report(serving, status)
 			}
 		}
 	}
+}
+
+// probe sends a context each time that the instance's process stops answering,
+// which ends when it answers again, and then nil; until ctx ends. Without a
+// process there is nothing to send.
+func (t *tenant) probe(ctx context.Context, work *sync.WaitGroup, s *running) <-chan context.Context {
+	if s.process == nil {
+		return nil
+	}
+	probed := make(chan context.Context)
+	work.Go(func() {
+		var silence context.Context
+		end := func() {}
+		defer func() { end() }()
+		s.process.watch(ctx, func(answers bool) {
+			pid := s.process.process.PID()
+			t.setReady(s, answers)
+			t.tell(s, answers)
+			if answers {
+				t.log.Info("ready: its process answers again", "pid", pid)
+				end()
+				silence = nil
+			} else {
+				t.log.Warn("not ready: its process does not answer", "pid", pid)
+				silence, end = context.WithCancel(ctx)
+			}
+			select {
+			case probed <- silence:
+			case <-ctx.Done():
+			}
+		})
+	})
+	return probed
+}
+
+// setReady sets whether others see the instance as ready, as long as they see
+// it at all.
+func (t *tenant) setReady(s *running, ready bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ready = ready && t.running == s
 }
 
 // report writes the pod's status, for as long as that takes or ctx lasts.

@@ -96,5 +96,37 @@ func (t *tenants) kill(name string) error {
 	return nil
 }
 
+// signal does something to an instance's process.
+func (t *tenants) signal(name string, what Signal) error {
+	t.mu.Lock()
+	one, known := t.byName[name]
+	t.mu.Unlock()
+	if !known {
+		return fmt.Errorf("no instance %q runs here", name)
+	}
+	return one.signal(what)
+}
+
+// processes are the instances that have one of their own.
+func (t *tenants) processes() []*tenantProcess {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []*tenantProcess
+	for _, one := range t.byName {
+		one.mu.Lock()
+		if one.running != nil && one.running.process != nil {
+			all = append(all, &tenantProcess{one.service, one.name, one.running.process})
+		}
+		one.mu.Unlock()
+	}
+	return all
+}
+
+// tenantProcess is an instance's process and whose it is.
+type tenantProcess struct {
+	service, instance string
+	process           *spawned
+}
+
 // wait waits until all are gone, after the end of their lives.
 func (t *tenants) wait() { t.work.Wait() }

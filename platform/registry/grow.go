@@ -7,14 +7,16 @@ import (
 	"slices"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
-// promotePoll is how often a learner is put forward for promotion until the
-// leader finds that it has caught up.
-const promotePoll = 50 * time.Millisecond
+// joinPatience bounds the joining of one member. Alone it takes a second; etcd
+// waits half a minute for a peer whose host has no address at the moment, and
+// for one that hangs.
+const joinPatience = 2 * time.Minute
+
+var errNotJoined = fmt.Errorf("it has not joined within %s", joinPatience)
 
 // A new member announces itself to the others once, right after it has started.
 // If its connection to the leader is not up by then, the announcement is lost,
@@ -26,16 +28,14 @@ const (
 	learnerAttempts = 5
 )
 
-// A new member asks its peers for the list of members, takes that of the first
-// one that answers, and refuses to start when it is not in it. Peers learn of
-// an addition a heartbeat after the leader, or later if they lag.
-const (
-	// heardPatience bounds the wait for the slowest peer: several times what
-	// etcd takes to repair a connection between members (see learnerPatience).
-	heardPatience = 30 * time.Second
-	// heardPoll is how often the peers' lists are looked at.
-	heardPoll = 10 * time.Millisecond
-)
+// heardPatience bounds the wait for the slowest peer to hear of a newcomer:
+// several times what etcd takes to repair a connection between members (see
+// learnerPatience).
+const heardPatience = 30 * time.Second
+
+// promotePoll is how often a learner is put forward for promotion until the
+// leader finds that it has caught up.
+const promotePoll = 50 * time.Millisecond
 
 // Grow adds members one by one until there are that many, while the cluster
 // serves. Each joins as a learner, which does not count for the quorum, and is
@@ -43,162 +43,187 @@ const (
 // is still empty. added is called after each promotion; it may be nil.
 //
 // When it fails half way, the members promoted so far stay; the learner that
-// was joining is taken out again.
+// was joining is taken out again. A member whose host dies while it joins fails
+// it within joinPatience.
 func (c *Cluster) Grow(ctx context.Context, members int, added func(name string, size int)) error {
-	c.change.Lock()
-	defer c.change.Unlock()
 	if members > MaxMembers {
 		return fmt.Errorf("grow registry: %d members, want at most %d", members, MaxMembers)
 	}
-	for size := len(c.Members()); size < members; size++ {
-		m, err := c.join(ctx, size)
+	ctx, release, err := c.acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("grow registry: %w", err)
+	}
+	defer release()
+	for size := len(c.all()); size < members; size++ {
+		name, err := c.join(ctx)
 		if err != nil {
 			return fmt.Errorf("grow registry to %d members: %w", size+1, err)
 		}
 		if added != nil {
-			added(m.name, size+1)
+			added(name, size+1)
 		}
 	}
 	return nil
 }
 
-// join adds the next member and returns when it votes and serves.
-func (c *Cluster) join(ctx context.Context, index int) (*member, error) {
-	m, err := c.newMember(index)
+// join adds the next member and returns its name when it votes and serves.
+func (c *Cluster) join(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, joinPatience, errNotJoined)
+	defer cancel()
+	p, err := c.seat(c.nextPlace())
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	resp, err := c.admin.MemberAddAsLearner(ctx, []string{"http://" + m.peerAddr})
-	if err != nil {
-		return nil, fmt.Errorf("add %s as a learner: %w", m.name, err)
-	}
-	m.learner = true
-	c.mu.Lock()
-	all := append(c.members[:len(c.members):len(c.members)], m)
-	c.members = all
-	c.mu.Unlock()
-	if err = awaitHeard(ctx, all, resp.Member.ID); err == nil {
-		err = m.startLearner(ctx, initialCluster(all))
+	p.learner.Store(true)
+	id, err := c.add(ctx, p.seat)
+	if err == nil {
+		err = c.awaitHeard(ctx, p, id)
 	}
 	if err == nil {
-		err = c.promote(ctx, m, resp.Member.ID)
+		err = p.startLearner(ctx, c.initialCluster(), c.cfg.Log)
+	}
+	if err == nil {
+		_, err = c.promote(ctx, p, id)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("member %s: %w", m.name, err), c.expel(ctx, m, resp.Member.ID))
+		return "", errors.Join(fmt.Errorf("member %s: %w", p.seat.Name, err), c.expel(ctx, p))
 	}
-	c.admin.SetEndpoints(c.ClientAddrs()...)
-	return m, nil
+	return p.seat.Name, nil
 }
 
-// awaitHeard waits until each member that runs lists exactly those that there
-// are, the newcomer with this ID among them.
-func awaitHeard(ctx context.Context, all []*member, newcomer uint64) error {
+// nextPlace is the first that no member has.
+func (c *Cluster) nextPlace() int {
+	all := c.all()
+	for i, h := range c.hosts {
+		if !slices.ContainsFunc(all, func(p *peer) bool { return p.host == h }) {
+			return i
+		}
+	}
+	return len(c.hosts)
+}
+
+// add makes a newcomer a learner and returns its ID. If an earlier attempt has
+// left one in its seat, or its answer was lost, that is taken out first: whatever
+// it has learnt is about to be forgotten.
+func (c *Cluster) add(ctx context.Context, newcomer Seat) (uint64, error) {
+	var id uint64
+	try := func() error {
+		return c.ask(ctx, func(ctx context.Context, etcd pb.ClusterClient) error {
+			resp, err := etcd.MemberAdd(ctx, &pb.MemberAddRequest{PeerURLs: []string{newcomer.peerURL()}, IsLearner: true})
+			id = resp.GetMember().GetID()
+			return err
+		})
+	}
+	err := try()
+	if errors.Is(err, rpctypes.ErrPeerURLExist) {
+		if err = c.removeLearner(ctx, newcomer); err == nil {
+			err = try()
+		}
+	}
+	if errors.Is(err, rpctypes.ErrMemberNotFound) {
+		// What etcd says to an ID that it has removed: it makes them of the
+		// address and the second, so the next second's is another.
+		if err = rest(ctx, time.Second); err == nil {
+			err = try()
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("add as a learner: %w", err)
+	}
+	return id, nil
+}
+
+// rest waits for d, unless the context ends before.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// awaitHeard waits until each other member that runs lists exactly those that
+// there are, the newcomer among them. A new member asks its peers for the list
+// of members, takes that of the first one that answers, and refuses to start
+// when it is not in it. Peers learn of an addition a heartbeat after the
+// leader, or later if they lag.
+func (c *Cluster) awaitHeard(ctx context.Context, newcomer *peer, id uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, heardPatience)
 	defer cancel()
-	poll := time.NewTicker(heardPoll)
+	all := c.all()
+	poll := time.NewTicker(readyPoll)
 	defer poll.Stop()
-	for {
-		behind := slices.IndexFunc(all, func(m *member) bool { return !m.heardOf(newcomer, len(all)) })
-		if behind < 0 {
-			return nil
+	for _, p := range all {
+		if p == newcomer {
+			continue
 		}
-		select {
-		case <-poll.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%s has not heard of it: %w", all[behind].name, ctx.Err())
-		}
-	}
-}
-
-// heardOf reports whether the member's own list has so many members, one of
-// them with the ID. A stopped one is asked by nobody, so it may know nothing.
-func (m *member) heardOf(id uint64, members int) bool {
-	etcd := m.running()
-	if etcd == nil {
-		return true
-	}
-	listed := false
-	list := etcd.Server.Cluster().Members()
-	for _, peer := range list {
-		listed = listed || uint64(peer.ID) == id
-	}
-	return listed && len(list) == members
-}
-
-// startLearner starts a member that has just been added and returns when it
-// has caught up enough to serve.
-func (m *member) startLearner(ctx context.Context, initialCluster string) error {
-	for attempt := 1; ; attempt++ {
-		if err := m.start(initialCluster, clusterExisting); err != nil {
-			return err
-		}
-		limit := ctx
-		cancel := func() {}
-		if attempt < learnerAttempts {
-			limit, cancel = context.WithTimeout(ctx, learnerPatience)
-		}
-		err := m.waitReady(limit)
-		cancel()
-		if err == nil || ctx.Err() != nil || attempt == learnerAttempts {
-			return err
-		}
-		m.log.Warn("learner does not serve yet, starting it again", "attempt", attempt)
-		m.stop()
-	}
-}
-
-// promote makes a learner a voting member as soon as the leader agrees, and
-// returns when the member itself has learnt of it and answers clients.
-func (c *Cluster) promote(ctx context.Context, m *member, id uint64) error {
-	poll := time.NewTicker(promotePoll)
-	defer poll.Stop()
-	promoted := false
-	for {
-		var err error
-		if !promoted {
-			_, err = c.admin.MemberPromote(ctx, id)
-		}
-		switch {
-		case err == nil, errors.Is(err, rpctypes.ErrMemberNotLearner):
-			promoted = true
-			if m.knowsItVotes() {
-				return nil
+		for {
+			heard, why := p.heardOf(ctx, id, len(all))
+			if heard {
+				break
 			}
-		case !errors.Is(err, rpctypes.ErrMemberLearnerNotReady) && status.Code(err) != codes.Unavailable:
-			return fmt.Errorf("promote: %w", err)
-		}
-		select {
-		case <-poll.C:
-		case <-ctx.Done():
-			return fmt.Errorf("promote: %w, last answer: %w", ctx.Err(), err)
+			select {
+			case <-poll.C:
+				continue
+			case <-ctx.Done():
+			}
+			err := fmt.Errorf("%s has not heard of it: %w", p.seat.Name, context.Cause(ctx))
+			if why != nil {
+				err = fmt.Errorf("%w; it answers: %w", err, why)
+			}
+			return err
 		}
 	}
+	return nil
 }
 
-// knowsItVotes reports whether the member has learnt of its promotion, and
-// from then on counts as one that clients may use.
-func (m *member) knowsItVotes() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.learner = m.etcd.Server.IsLearner()
-	return !m.learner
-}
-
-// expelTimeout bounds the clean-up after a failed join, whose own context may
-// be over.
-const expelTimeout = 5 * time.Second
-
-// expel takes a learner out that could not join.
-func (c *Cluster) expel(ctx context.Context, m *member, id uint64) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), expelTimeout)
-	defer cancel()
-	_, err := c.admin.MemberRemove(ctx, id)
+// promote makes a learner that serves a voting member as soon as the leader
+// agrees, and returns when the member itself has learnt of it and answers
+// clients. It says whether the cluster counts on the member, even if that is
+// lost since.
+func (c *Cluster) promote(ctx context.Context, p *peer, id uint64) (promoted bool, err error) {
+	var refused error
+	var put time.Time
+	err = p.await(ctx, func() (bool, error) {
+		if promoted {
+			return p.votes(ctx)
+		}
+		if time.Since(put) < promotePoll {
+			return false, refused
+		}
+		put = time.Now()
+		promoted, refused = c.putForward(ctx, id)
+		return refused != nil && fatal(refused), refused
+	})
+	if err == nil && !promoted {
+		err = refused
+	}
+	if promoted {
+		p.learner.Store(false)
+	}
 	if err != nil {
-		err = fmt.Errorf("remove learner %s: %w", m.name, err)
+		return promoted, fmt.Errorf("promote: %w", err)
 	}
-	c.mu.Lock()
-	c.members = c.members[:len(c.members)-1]
-	c.mu.Unlock()
-	m.stop()
-	return err
+	return true, nil
+}
+
+// putForward asks for the promotion of a learner; nobody minds if it has been
+// promoted already.
+func (c *Cluster) putForward(ctx context.Context, id uint64) (bool, error) {
+	err := c.ask(ctx, func(ctx context.Context, etcd pb.ClusterClient) error {
+		_, err := etcd.MemberPromote(ctx, &pb.MemberPromoteRequest{ID: id})
+		return err
+	})
+	if errors.Is(err, rpctypes.ErrMemberNotLearner) {
+		err = nil
+	}
+	return err == nil, err
+}
+
+// fatal says whether a promotion that was refused will be refused for ever.
+func fatal(err error) bool {
+	return !errors.Is(err, rpctypes.ErrMemberLearnerNotReady) && !transient(err)
 }

@@ -3,32 +3,41 @@ package registry
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"breakbank/platform/ports"
+	"breakbank/platform/testrun"
 )
 
-// TestMain fails when goroutines are left. Those of connections between
-// stopped members end with etcd's own read timeout of five seconds.
+// clustersMax is how many tests run at once, however few cores there are: they
+// wait, for elections and for time to pass. More, and their members would keep
+// each other waiting.
+const clustersMax = 4
+
+// TestMain fails when goroutines are left.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	deadline := time.Now().Add(patience)
-	err := goleak.Find()
-	for err != nil && time.Now().Before(deadline) {
-		err = goleak.Find() // polls for a second or so by itself
+	if config := os.Getenv(memberEnv); config != "" {
+		if err := runMemberProcess(config, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
-	if err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	testrun.AtOnce(clustersMax)
+	os.Exit(testrun.Leaving(m, patience))
 }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// testPorts are those of all tests: a member that is stopped, or not yet started,
+// holds no port, and no other may be given it meanwhile.
+var testPorts = ports.New()
 
 // patience bounds every wait of these tests.
 const patience = 20 * time.Second
@@ -37,7 +46,7 @@ func startCluster(t *testing.T, members int) *Cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := StartCluster(ctx, ClusterConfig{Dir: t.TempDir(), Members: members, Listen: ports.New().Listen})
+	c, err := StartCluster(ctx, ClusterConfig{Dir: t.TempDir(), Members: members, Listen: testPorts.Listen})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +56,17 @@ func startCluster(t *testing.T, members int) *Cluster {
 		}
 	})
 	return c
+}
+
+// local returns the members that run in this process.
+func local(c *Cluster) []*Member {
+	var members []*Member
+	for _, p := range c.all() {
+		if m, ok := p.host.(*Member); ok {
+			members = append(members, m)
+		}
+	}
+	return members
 }
 
 func newClient(t *testing.T, c *Cluster) *clientv3.Client {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 1)
 	client := newClient(t, c)
 	s := NewStore(client)

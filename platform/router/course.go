@@ -35,6 +35,10 @@ type course struct {
 	lastFate fate
 	patience time.Time
 
+	// For the access log: who asks, for what, and who was asked last.
+	caller, requestID string
+	asked             *endpoint
+
 	level      overload.Criticality
 	admittedBy *service // whose overlays have let it in; nil: none
 	admittedAt time.Time
@@ -128,7 +132,7 @@ func (c *course) next(ctx context.Context) (*endpoint, error) {
 
 // ended tells the balancer and discovery what became of an attempt.
 func (c *course) ended(e *endpoint, a outcome) {
-	c.lastFate = a.fate
+	c.lastFate, c.asked = a.fate, e
 	if evidence, ok := c.service.done(e, a); ok {
 		c.router.discovery.Testify(evidence)
 	}
@@ -209,6 +213,10 @@ func (c *course) refused() {
 // done counts the end of the request. unary says that it was one message each
 // way, so that its length is a latency.
 func (c *course) done(now time.Time, code codes.Code, unary bool) {
-	c.counted.Done(code, now.Sub(c.began))
+	took := now.Sub(c.began)
+	c.counted.Done(code, took)
+	if c.router.options.AccessLog {
+		c.logCall(code, took)
+	}
 	c.learn(now, code, unary)
 }

@@ -79,10 +79,17 @@ func TestNoConnectionInTime(t *testing.T) {
 	e := r.table.lookup("echo").endpoints[0]
 	skipped := func(patience time.Duration) bool {
 		attempts := r.attempts.Load()
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		if _, err := c.UnaryCall(ctx, ask("x")); err == nil {
-			t.Fatal("answered")
+		// On a busy machine a request may be out of time before it is attempted.
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			_, err := c.UnaryCall(ctx, ask("x"))
+			cancel()
+			if err == nil {
+				t.Fatal("answered")
+			}
+			if r.attempts.Load() > attempts {
+				break
+			}
 		}
 		if got := r.attempts.Load() - attempts; got != 1 {
 			t.Errorf("%d attempts", got)
@@ -206,7 +213,8 @@ func TestAnAddressThatIsBack(t *testing.T) {
 		_, err := c.UnaryCall(t.Context(), ask("x"))
 		return err == nil
 	})
-	if took := time.Since(back); took > 2*redialMax {
+	// gRPC's own backoff begins at 800 ms.
+	if took := time.Since(back); took > 3*redialMax {
 		t.Errorf("back after %v", took)
 	}
 }

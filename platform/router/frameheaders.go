@@ -50,6 +50,10 @@ func (x *exchange) readHeaders() error {
 			x.ask.Key = f.Value
 		case overload.Metadata:
 			x.level = overload.ParseCriticality(f.Value)
+		case rpc.RequestIDMetadata:
+			x.requestID = f.Value
+		case "user-agent":
+			x.caller = f.Value
 		}
 	}
 	x.ask.Zone = x.router.options.Zone
@@ -84,7 +88,7 @@ func (x *exchange) requestHeaders(to []hpack.HeaderField, e *endpoint, now time.
 				f.Value = formatTimeout(left)
 			}
 			f.Sensitive = true
-		case rpc.KeyMetadata, "traceparent", hashKeyMetadata:
+		case rpc.KeyMetadata, rpc.RequestIDMetadata, "traceparent", hashKeyMetadata:
 			// Different each time: an entry in the table of header compression
 			// would push out one that is of use. Sensitive is how to say so.
 			f.Sensitive = true

@@ -35,12 +35,14 @@ const (
 // is passed on by the goroutine that read it, and only a request that must
 // wait, for a table or for a connection, gets one of its own meanwhile.
 type frames struct {
-	router    *Router
-	callers   callers
-	waiting   sync.WaitGroup // goroutines of requests that wait
+	router  *Router
+	callers callers
+	// waiting are goroutines of requests that wait. They are begun for requests
+	// under way, and waited for once there are none.
+	waiting   sync.WaitGroup
 	waiters   atomic.Int64
-	kept      atomic.Int64 // bytes of requests, for other attempts
-	dialling  sync.WaitGroup
+	kept      atomic.Int64   // bytes of requests, for other attempts
+	dialling  sync.WaitGroup // begun for requests too
 	instances instances
 }
 

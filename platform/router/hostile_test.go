@@ -90,33 +90,31 @@ func TestHostilePeers(t *testing.T) {
 	conns := []*wireCaller{dialWire(t, addr), dialWire(t, addr), dialWire(t, addr), dialWire(t, addr)}
 	const callers = 16
 
-	rounds, span, every := 1, hold/2, hold/2/time.Duration(len(hostile)+1)
+	// In a turn each kind comes once.
+	rounds, ticks, every := 1, len(hostile), hold/2/time.Duration(len(hostile)+1)
 	if full {
-		// In turns, so that what the machine does besides falls on all of them.
-		// Two visits a second.
-		span, every = 5*time.Second, 500*time.Millisecond
-		rounds = max(2, int(hold/(turns*span)))
+		// In turns of five seconds, so that what the machine does besides falls on
+		// all of them. Two visits a second.
+		ticks, every = 9, 500*time.Millisecond
+		rounds = max(2, int(hold/(turns*time.Duration(ticks+1)*every)))
 	}
 	visits := 0
 	visit := func(target string) {
-		ctx, cancel := context.WithTimeout(t.Context(), span)
-		defer cancel()
+		ctx, cancel := context.WithCancel(t.Context())
 		pace := time.NewTicker(every)
 		defer pace.Stop()
 		var bad sync.WaitGroup
 		defer bad.Wait()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-pace.C:
-			}
+		defer cancel()
+		for range ticks {
+			<-pace.C
 			if target != "" {
 				kind := hostile[visits%len(hostile)]
 				visits++
 				bad.Go(func() { _ = attack(ctx, target, kind.do) }) // the turn may be over
 			}
 		}
+		<-pace.C
 	}
 	targets := [turns]string{absent: "", elsewhere: other, here: addr}
 	var took [turns][]time.Duration

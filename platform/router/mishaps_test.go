@@ -44,7 +44,7 @@ const (
 	mishapCallers = 16
 	// mishapTimeout is the callers' deadline, and how an instance that has
 	// stopped is found out.
-	mishapTimeout = time.Second
+	mishapTimeout = 2 * time.Second
 	// mishapLoad is how many requests are load enough.
 	mishapLoad = 500
 	// callPause is between two requests of a caller, so that deadlines tell of
@@ -102,7 +102,6 @@ func (l *grpcLoad) lastError() error {
 func TestMishaps(t *testing.T) {
 	for _, m := range mishaps {
 		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
 			registry := newRegistryStub(t)
 			hit := startChild(t, "echo", "echo-1", "127.0.0.1:0")
 			var instances []instance

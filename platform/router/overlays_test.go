@@ -36,9 +36,8 @@ func TestHedging(t *testing.T) {
 	r, addr := startRouter(t, registry, "{strategy: round-robin, overlays: {hedging: {}}}")
 	<-r.Ready()
 	c := dialRouter(t, addr, "echo")
-	ctx := metadata.AppendToOutgoingContext(t.Context(), rpc.ReadMetadata, "1")
-	for range 200 { // to know what is slow
-		if _, err := c.UnaryCall(ctx, ask("x")); err != nil {
+	for range 200 { // to know what is slow, without a second attempt yet
+		if _, err := c.UnaryCall(t.Context(), ask("x")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,6 +50,8 @@ func TestHedging(t *testing.T) {
 		_, ok := s.hedger.Request(time.Now(), true)
 		return ok
 	})
+	ctx, done := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), rpc.ReadMetadata, "1"), 10*time.Second)
+	defer done()
 	for range 2 { // round-robin: one of them goes to the slow one first
 		out, err := c.UnaryCall(ctx, ask("x"))
 		if err != nil || out.GetUsername() != "echo-2" {

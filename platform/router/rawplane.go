@@ -20,6 +20,7 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip"
 
 	"breakbank/platform/rpc"
+	"breakbank/platform/wire"
 )
 
 const (
@@ -32,6 +33,8 @@ const (
 	// streamWorkersPerCPU is how many goroutines are kept at hand for requests,
 	// whose stacks have grown already.
 	streamWorkersPerCPU = 2
+	// greetingWait bounds how long a client may take to begin to speak HTTP/2.
+	greetingWait = 10 * time.Second
 	// minPingEvery is how often a client may probe its connection.
 	minPingEvery = time.Second
 
@@ -61,7 +64,9 @@ type rawPlane struct {
 	router  *Router
 	server  *grpc.Server
 	methods methods
-	uploads sync.WaitGroup // goroutines of streams
+	// uploads are goroutines of streams, begun by handlers that have not returned:
+	// they are waited for once all have.
+	uploads sync.WaitGroup
 }
 
 func newRawPlane(r *Router) dataPlane {
@@ -72,6 +77,8 @@ func newRawPlane(r *Router) dataPlane {
 		grpc.MaxRecvMsgSize(maxMessageBytes),
 		grpc.MaxSendMsgSize(maxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(greetingWait),
+		grpc.MaxHeaderListSize(wire.MaxHeaderBytes),
 		grpc.InitialWindowSize(streamWindowBytes),
 		grpc.InitialConnWindowSize(connectionWindowBytes),
 		grpc.ReadBufferSize(ioBufferBytes),

@@ -186,15 +186,16 @@ func startRouterOn(t *testing.T, registry *registryStub, p path, config string) 
 	return r, addr
 }
 
-// eventually polls until a condition holds; it fails the test after 5 s.
+// eventually polls until a condition holds; it fails the test after a bounded time.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	const patience = 20 * time.Second
+	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 5 s: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 		<-tick.C
 	}

@@ -51,6 +51,10 @@ func (p *rawPlane) handle(_ any, in grpc.ServerStream) error {
 		q.level = overload.ParseCriticality(level[0])
 	}
 
+	if p.router.options.AccessLog {
+		q.requestID, q.caller = field(q.md, rpc.RequestIDMetadata), field(q.md, "user-agent")
+	}
+
 	unary := p.methods.isUnary(q.method)
 	err := q.admit(q.ctx)
 	switch {
@@ -63,6 +67,13 @@ func (p *rawPlane) handle(_ any, in grpc.ServerStream) error {
 	}
 	q.done(time.Now(), status.Code(err), unary)
 	return err
+}
+
+func field(md metadata.MD, name string) string {
+	if values := md.Get(name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // send makes attempts until one is final, answered, or the last that may be

@@ -67,6 +67,8 @@ type Options struct {
 	SnapshotDir string
 
 	Log *slog.Logger
+	// AccessLog asks for a line in Log for each request; see rpc.LogCall.
+	AccessLog bool
 
 	// Seed makes picks and jitter repeatable.
 	Seed uint64

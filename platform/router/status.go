@@ -1,7 +1,6 @@
 package router
 
 import (
-	"slices"
 	"time"
 
 	"breakbank/platform/router/feed"
@@ -31,8 +30,12 @@ type Status struct {
 	// Partial: the table holds only names that somebody has asked for, or that
 	// somebody runs, so that one which is missing says nothing.
 	Partial bool
-	// Table is a copy: name → addresses, sorted.
+	// Table is a copy: name → addresses, sorted. Whoever asks while the table
+	// stays as it is gets the same one: it must not be changed.
 	Table map[string][]string
+	// TableVersion is another one when the table has changed, and another one
+	// for each router of a process; 0 where nobody keeps count.
+	TableVersion uint64
 }
 
 // Status returns the router's view of the world now.
@@ -42,15 +45,12 @@ func (r *Router) Status() Status {
 		Synced: state.Synced, Poisoned: state.Poisoned, Source: state.Source, Revision: state.Revision,
 		LastHeardAt: state.HeardAt, Detail: state.Detail,
 		Requests: r.requests.Load(), Attempts: r.attempts.Load(),
-		Table: r.table.copy(),
 	}
+	s.Table, s.TableVersion = r.table.copied()
 	kind, _ := feed.ByName(r.config.Discovery) // The configuration was checked.
 	s.Partial = kind.Partial
 	if r.etcd != nil {
 		s.EtcdReads = r.etcd.Reads()
-	}
-	for _, addresses := range s.Table {
-		slices.Sort(addresses)
 	}
 	s.Names = len(s.Table)
 	return s

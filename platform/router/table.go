@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,14 +30,27 @@ type table struct {
 
 	services sync.Map // name → *service
 	state    atomic.Pointer[discovery.State]
+	version  atomic.Uint64 // another one after each change
+	lines    atomic.Pointer[tableCopy]
 
 	waiting atomic.Int64
 	changed atomic.Pointer[chan struct{}] // closed and replaced at each change
 }
 
+// tableVersions are given out in one row to all tables of this process, so that
+// no two of them share one.
+var tableVersions atomic.Uint64
+
+// tableCopy is what a table held at a version, with addresses sorted.
+type tableCopy struct {
+	version uint64
+	lines   map[string][]string
+}
+
 func newTable(c Config, at position, plane dataPlane, seed uint64, log *slog.Logger) *table {
 	t := &table{config: c, plane: plane, at: at, seed: seed, log: log}
 	t.state.Store(&discovery.State{})
+	t.version.Store(tableVersions.Add(1))
 	changed := make(chan struct{})
 	t.changed.Store(&changed)
 	return t
@@ -55,6 +69,9 @@ func (t *table) apply(changes []discovery.Publish, state discovery.State) {
 		for _, name := range change.Removed {
 			t.remove(name)
 		}
+	}
+	if len(changes) > 0 {
+		t.version.Store(tableVersions.Add(1))
 	}
 	t.state.Store(&state)
 	if len(changes) > 0 || state.Basis != before {
@@ -108,13 +125,23 @@ func (t *table) lookup(name string) *service {
 	return s.(*service)
 }
 
-func (t *table) copy() map[string][]string {
-	lines := map[string][]string{}
+// copied is what the table holds, copied once a version. A copy made while a
+// change is being applied holds part of it, under the version before; the
+// version after, which is set when the change is complete, brings another copy.
+func (t *table) copied() (map[string][]string, uint64) {
+	version := t.version.Load()
+	if c := t.lines.Load(); c != nil && c.version == version {
+		return c.lines, version
+	}
+	c := &tableCopy{version, map[string][]string{}}
 	t.services.Range(func(name, s any) bool {
-		lines[name.(string)] = s.(*service).addresses()
+		addresses := s.(*service).addresses()
+		slices.Sort(addresses)
+		c.lines[name.(string)] = addresses
 		return true
 	})
-	return lines
+	t.lines.Store(c)
+	return c.lines, version
 }
 
 // changes returns a channel that is closed when the table changes next. Take

@@ -142,15 +142,23 @@ func TestAStatusOfTheServerPassesThrough(t *testing.T) {
 }
 
 func TestOutOfTimeOrCancelledAfterSendingIsNotRepeated(t *testing.T) {
-	impl := &ledger{apply: func(ctx context.Context, _ int64) error {
+	impl := &ledger{apply: func(ctx context.Context, n int64) error {
+		if n == 1 {
+			return nil
+		}
 		<-ctx.Done()
 		return ctx.Err()
 	}}
 	l := listen(t, "127.0.0.1:0")
 	serve(t, "ledger", "ledger-1", l, impl)
 	client := dial(t, "ledger", l.Addr().String())
+	// What is out of time while it waits for a connection was never sent.
+	eventually(t, "there is a connection", func() bool {
+		_, err := client.Apply(t.Context(), &bookv1.ApplyRequest{})
+		return err == nil
+	})
 
-	ctx, cancel := context.WithTimeout(rpc.WithKey(t.Context(), "k"), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(rpc.WithKey(t.Context(), "k"), 500*time.Millisecond)
 	defer cancel()
 	if _, err := client.Apply(ctx, &bookv1.ApplyRequest{}); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("got %v, want DeadlineExceeded", err)
@@ -162,13 +170,13 @@ func TestOutOfTimeOrCancelledAfterSendingIsNotRepeated(t *testing.T) {
 		_, err := client.Apply(ctx, &bookv1.ApplyRequest{})
 		answered <- err
 	}()
-	eventually(t, "the second call is executed", func() bool { return impl.executed.Load() == 2 })
+	eventually(t, "the cancelled call is executed", func() bool { return impl.executed.Load() == 3 })
 	cancel()
 	if err := <-answered; status.Code(err) != codes.Canceled {
 		t.Errorf("got %v, want Canceled", err)
 	}
-	if n := impl.executed.Load(); n != 2 {
-		t.Errorf("executed %d times, want 2", n)
+	if n := impl.executed.Load(); n != 3 {
+		t.Errorf("executed %d times, want 3", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -19,15 +20,15 @@ var infrastructure = []string{"/grpc.health.v1.", "/grpc.reflection."}
 // An address may have been reused by another service since the table that led
 // here was made; so the request itself must name this service, in :authority
 // or in bb-service, and, if it names an instance, this one.
-func (s *Server) refusal(md metadata.MD) string {
-	meant := first(md.Get(ServiceMetadata))
+func (s *Server) refusal(in incoming) string {
+	meant := in.service
 	if meant == "" {
-		meant = first(md.Get(":authority"))
+		meant = in.authority
 	}
 	if meant != s.config.Service {
 		return RefusedWrongService
 	}
-	if want := first(md.Get(InstanceWantMetadata)); want != "" && want != s.config.Instance {
+	if in.want != "" && in.want != s.config.Instance {
 		return RefusedWrongInstance
 	}
 	return ""
@@ -43,86 +44,128 @@ func isInfrastructure(method string) bool {
 }
 
 // admit returns an error for a request that is not meant for this server.
-func (s *Server) admit(ctx context.Context, method string, setTrailer func(metadata.MD)) error {
-	if isInfrastructure(method) {
-		return nil
-	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	reason := s.refusal(md)
+func (s *Server) admit(c call, setTrailer func(metadata.MD)) error {
+	reason := s.refusal(c.in)
 	if reason == "" {
 		return nil
 	}
 	s.refused.Add(1)
-	s.config.Log.Debug("refused a call meant for another", "method", method, "reason", reason,
-		"authority", first(md.Get(":authority")), "want", first(md.Get(InstanceWantMetadata)))
+	s.meter.refuse(reason)
+	s.config.Log.Debug("refused a call meant for another", "method", c.method, "reason", reason,
+		"authority", c.in.authority, "want", c.in.want, "request_id", c.in.requestID)
+	s.logCall(c, codes.Unavailable, time.Since(c.at), slog.String("refused", reason))
 	setTrailer(metadata.Pairs(RefusedTrailer, reason, InstanceTrailer, s.config.Instance))
 	return status.Errorf(codes.Unavailable, "refused by %s of %s: %s, not executed", s.config.Instance, s.config.Service, reason)
 }
 
-// unary is a grpc.UnaryServerInterceptor: identity, then provenance.
+// unary is a grpc.UnaryServerInterceptor: identity, request id, then provenance.
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	setTrailer := func(md metadata.MD) {
 		// It fails only outside a handler.
 		_ = grpc.SetTrailer(ctx, md)
 	}
-	if err := s.admit(ctx, info.FullMethod, setTrailer); err != nil {
+	if isInfrastructure(info.FullMethod) {
+		reply, err := handle(ctx, req)
+		setTrailer(s.trailer(probeOf(ctx), Provenance{}))
+		return reply, err
+	}
+	c := s.call(ctx, info.FullMethod)
+	if err := s.admit(c, setTrailer); err != nil {
 		return nil, err
 	}
-	inner, collector := WithProvenance(ctx)
-	ended := s.loaded(info.FullMethod)
+	inner, collector := serving(ctx, c.in.requestID)
+	s.began(c)
 	reply, err := handle(inner, req)
-	ended(err)
-	setTrailer(s.trailer(ctx, collector))
+	s.ended(c, err)
+	setTrailer(s.trailer(c.in, collector.Provenance()))
 	return reply, err
 }
 
 // stream is a grpc.StreamServerInterceptor.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	if err := s.admit(stream.Context(), info.FullMethod, stream.SetTrailer); err != nil {
-		return err
-	}
-	ctx, collector := WithProvenance(stream.Context())
 	if isInfrastructure(info.FullMethod) {
 		// Who watches the health of a server does so until the end, and must
 		// not put it off.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
+		ctx, cancel := context.WithCancel(stream.Context())
 		defer cancel()
 		defer context.AfterFunc(s.ending, cancel)()
+		err := handle(srv, &serverStream{ServerStream: stream, ctx: ctx})
+		stream.SetTrailer(s.trailer(probeOf(ctx), Provenance{}))
+		return err
 	}
-	ended := s.loaded(info.FullMethod)
+	c := s.call(stream.Context(), info.FullMethod)
+	if err := s.admit(c, stream.SetTrailer); err != nil {
+		return err
+	}
+	ctx, collector := serving(stream.Context(), c.in.requestID)
+	s.began(c)
 	err := handle(srv, &serverStream{ServerStream: stream, ctx: ctx})
-	ended(err)
-	stream.SetTrailer(s.trailer(ctx, collector))
+	s.ended(c, err)
+	stream.SetTrailer(s.trailer(c.in, collector.Provenance()))
 	return err
 }
 
-// loaded counts a request as load, unless it is a probe; what it returns must
-// be told the end.
-func (s *Server) loaded(method string) (ended func(error)) {
-	if isInfrastructure(method) {
-		return func(error) {}
-	}
-	began := time.Now()
-	s.load.began(began)
-	return func(err error) {
-		now := time.Now()
-		s.load.ended(now, now.Sub(began), err)
-	}
+// call is one request that a server was sent.
+type call struct {
+	ctx    context.Context
+	method string
+	at     time.Time
+	in     incoming
 }
 
-// trailer reports this instance, what was gathered below it, and how loaded it
-// is, if the caller wants to know.
-func (s *Server) trailer(ctx context.Context, c *Collector) metadata.MD {
-	md := c.Provenance().Metadata()
-	md.Set(InstanceTrailer, s.config.Instance)
-	if in, _ := metadata.FromIncomingContext(ctx); len(in.Get(LoadWantMetadata)) > 0 {
-		md.Set(LoadTrailer, s.load.report(time.Now()))
+func (s *Server) call(ctx context.Context, method string) call {
+	return call{ctx: ctx, method: method, at: time.Now(), in: readIncoming(ctx, s.config.Edge)}
+}
+
+// began counts a request as load.
+func (s *Server) began(c call) {
+	s.load.began(c.at)
+	s.meter.Began()
+}
+
+// ended counts its end, and logs it if that is asked for.
+func (s *Server) ended(c call, err error) {
+	now := time.Now()
+	took := now.Sub(c.at)
+	s.load.ended(now, took, err)
+	code := codeOf(err)
+	s.meter.Ended(c.method, code, took)
+	s.logCall(c, code, took)
+}
+
+// codeOf is the code that gRPC makes of a handler's error.
+func codeOf(err error) codes.Code {
+	if s, ok := status.FromError(err); ok {
+		return s.Code()
+	}
+	return status.FromContextError(err).Code()
+}
+
+func (s *Server) logCall(c call, code codes.Code, took time.Duration, more ...slog.Attr) {
+	if !s.config.AccessLog {
+		return
+	}
+	LogCall(c.ctx, s.config.Log, Call{
+		Service: s.config.Service, Instance: s.config.Instance, Method: c.method, Code: code, Took: took,
+		RequestID: c.in.requestID, Caller: CallerOf(incomingField(c.ctx, "user-agent")), More: more,
+	})
+}
+
+// trailer reports this instance, what was gathered below it, how loaded it is,
+// if the caller wants to know, and the request's id, if the caller does not.
+func (s *Server) trailer(in incoming, gathered Provenance) metadata.MD {
+	md := gathered.Metadata()
+	md[InstanceTrailer] = []string{s.config.Instance}
+	if in.wantLoad {
+		md[LoadTrailer] = []string{s.load.report(time.Now())}
+	}
+	if in.tell {
+		md[RequestIDMetadata] = []string{in.requestID}
 	}
 	return md
 }
 
-// serverStream is a stream whose context has a collector.
+// serverStream is a stream whose context is that of its request.
 type serverStream struct {
 	grpc.ServerStream
 	ctx context.Context

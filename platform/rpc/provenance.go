@@ -111,14 +111,33 @@ func (c *Collector) add(p Provenance) {
 	c.all.merge(p)
 }
 
-type collectorContext struct{}
+type scopeContext struct{}
+
+// scope is what is known of the request that a context belongs to. One
+// allocation holds it and its collector.
+type scope struct {
+	collector *Collector
+	own       Collector
+	id        string
+}
+
+func scopeOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(scopeContext{}).(*scope)
+	return s
+}
+
+// serving returns the context of a request with an id.
+func serving(ctx context.Context, id string) (context.Context, *Collector) {
+	s := &scope{id: id}
+	s.collector = &s.own
+	return context.WithValue(ctx, scopeContext{}, s), s.collector
+}
 
 // WithProvenance returns a context whose calls report to the collector
 // returned. A [Server] does this for each request it serves; it is for edges
 // that serve something other than gRPC.
 func WithProvenance(ctx context.Context) (context.Context, *Collector) {
-	c := new(Collector)
-	return context.WithValue(ctx, collectorContext{}, c), c
+	return serving(ctx, RequestID(ctx))
 }
 
 // MarkFallback records that a fallback decided the request being served.
@@ -128,7 +147,7 @@ func MarkFallback(ctx context.Context) {
 
 // collect reports p to the collector of ctx, if it has one.
 func collect(ctx context.Context, p Provenance) {
-	if c, ok := ctx.Value(collectorContext{}).(*Collector); ok {
-		c.add(p)
+	if s := scopeOf(ctx); s != nil && s.collector != nil {
+		s.collector.add(p)
 	}
 }

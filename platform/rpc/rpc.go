@@ -39,6 +39,12 @@ const (
 	ServiceMetadata = "bb-service"
 	// InstanceWantMetadata names the instance that a router chose.
 	InstanceWantMetadata = "bb-instance-want"
+	// RequestIDMetadata names the request at an edge that a call is for; see
+	// [RequestID]. A caller that sent none is told in a trailer of that name.
+	RequestIDMetadata = "bb-request-id"
+	// OutsideRequestID is what callers outside the bank name a request by, as
+	// HTTP proxies do. Edges take it.
+	OutsideRequestID = "x-request-id"
 )
 
 // Trailers of responses.
@@ -90,19 +96,26 @@ func Read(ctx context.Context) context.Context {
 	return context.WithValue(ctx, readContext{}, true)
 }
 
-// outgoing adds to ctx the metadata that WithKey and Read ask for, and says
-// whether the call may be repeated.
+// outgoing adds to ctx the metadata that WithKey and Read ask for and the id of
+// the request being served, and says whether the call may be repeated.
 func outgoing(ctx context.Context) (context.Context, bool) {
-	repeatable := false
+	var room [6]string // on the stack: this runs for every call
+	add, repeatable := room[:0], false
 	if key, _ := ctx.Value(keyContext{}).(string); key != "" {
-		ctx = metadata.AppendToOutgoingContext(ctx, KeyMetadata, key)
+		add = append(add, KeyMetadata, key)
 		repeatable = true
 	}
 	if read, _ := ctx.Value(readContext{}).(bool); read {
-		ctx = metadata.AppendToOutgoingContext(ctx, ReadMetadata, "1")
+		add = append(add, ReadMetadata, "1")
 		repeatable = true
 	}
-	return ctx, repeatable
+	if id := RequestID(ctx); id != "" {
+		add = append(add, RequestIDMetadata, id)
+	}
+	if len(add) == 0 {
+		return ctx, false
+	}
+	return metadata.AppendToOutgoingContext(ctx, add...), repeatable
 }
 
 func first(values []string) string {

@@ -29,6 +29,11 @@ const (
 	// their handlers to notice: their contexts have ended, and what a handler
 	// does without a context, such as a synced write, takes milliseconds.
 	handlersWait = time.Second
+	// greetingWait bounds how long a client may take to begin to speak HTTP/2.
+	greetingWait = 10 * time.Second
+	// maxHeaderBytes bounds the metadata of a call, counted as HTTP/2 does; it
+	// is what the routers let through.
+	maxHeaderBytes = 64 << 10
 	// keepaliveMin is the shortest ping interval a server puts up with.
 	keepaliveMin = 5 * time.Second
 )
@@ -39,13 +44,18 @@ type ServerConfig struct {
 	Service, Instance string
 	Listener          net.Listener
 	Log               *slog.Logger
+	// Edge says that callers are outside the bank: they may name a request by
+	// [OutsideRequestID].
+	Edge bool
+	// AccessLog asks for a line in Log for each call; see [LogCall].
+	AccessLog bool
 	// DrainFor is the time between NOT_SERVING and the stop, DefaultDrainFor
 	// when 0.
 	DrainFor time.Duration
 }
 
 // Server is the gRPC server of one instance: health protocol, reflection,
-// identity check, provenance and graceful drain. Its methods are safe for
+// identity check, request ids, provenance, metrics and graceful drain. Its methods are safe for
 // concurrent use, but for Registrar and OnClose, which belong before Serve.
 type Server struct {
 	config  ServerConfig
@@ -58,6 +68,7 @@ type Server struct {
 	end    context.CancelFunc
 
 	load      *load
+	meter     *Meter
 	stopping  atomic.Bool
 	cutOnce   sync.Once
 	abandoned chan struct{} // closed when handlers outlive the server
@@ -73,10 +84,12 @@ func NewServer(config ServerConfig) *Server {
 	if config.DrainFor == 0 {
 		config.DrainFor = DefaultDrainFor
 	}
-	s := &Server{config: config, health: health.NewServer(), abandoned: make(chan struct{}), load: newLoad(time.Now())}
+	s := &Server{config: config, health: health.NewServer(), abandoned: make(chan struct{}), load: newLoad(time.Now()), meter: MeterOf(config.Service)}
 	s.ending, s.end = context.WithCancel(context.Background())
 	s.grpc = grpc.NewServer(
 		grpc.WaitForHandlers(true),
+		grpc.ConnectionTimeout(greetingWait),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMin, PermitWithoutStream: true}),

@@ -74,7 +74,8 @@ func TestDrainSaysNotServingFirstAndFinishesWhatIsInFlight(t *testing.T) {
 		return nil
 	}}
 	l := listen(t, "127.0.0.1:0")
-	s := rpc.NewServer(rpc.ServerConfig{Service: "ledger", Instance: "ledger-1", Listener: l})
+	// Long enough for a call in between, on a busy machine too.
+	s := rpc.NewServer(rpc.ServerConfig{Service: "ledger", Instance: "ledger-1", Listener: l, DrainFor: 2 * time.Second})
 	bookv1.RegisterBookServiceServer(s.Registrar(), impl)
 	var closed atomic.Int64
 	s.OnClose(func() { closed.Add(1) })

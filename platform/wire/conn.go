@@ -75,6 +75,7 @@ type Conn struct {
 
 	encoder *hpack.Encoder
 	block   bytes.Buffer // of the encoder
+	repeat  repeat       // what it encoded last
 
 	sendWindow int64 // of the connection
 	// blocked are the streams that have something to send and a window for it,

@@ -261,9 +261,10 @@ func (c *Conn) moreHeaders(s *Stream) error {
 	}
 	s.answered = s.answered || response
 	s.remoteEnded = h.end
+	retired := c.retireEarly(s)
 	c.mu.Unlock()
 	c.config.Handler.Headers(&c.input.batch, s, h.fields, h.end)
-	if h.end {
+	if h.end && !retired {
 		c.retire(s)
 	}
 	return nil

@@ -163,6 +163,7 @@ func (c *Conn) data(h http2.FrameHeader, p []byte) error {
 	}
 	c.returnCredit()
 	c.resize()
+	retired := c.retireEarly(s)
 	c.mu.Unlock()
 	c.input.batch.add(c)
 	if len(p) > 0 || end {
@@ -171,7 +172,7 @@ func (c *Conn) data(h http2.FrameHeader, p []byte) error {
 		return err
 	}
 	c.config.Handler.Data(&c.input.batch, s, p, end)
-	if end {
+	if end && !retired {
 		c.retire(s)
 	}
 	return nil
@@ -253,6 +254,18 @@ func (c *Conn) goAway(f *http2.GoAwayFrame) error {
 		c.config.Handler.Ended(&c.input.batch, s, Ending{Kind: Unprocessed, Code: f.ErrCode})
 	}
 	return c.wasted()
+}
+
+// retireEarly takes a client's stream out of the table that both sides have
+// ended, before the handler is told: it may open the next one in its place,
+// which a peer that allows few has room for by now. c.mu is held.
+func (c *Conn) retireEarly(s *Stream) bool {
+	if c.server || !s.remoteEnded || !s.localEnded {
+		return false
+	}
+	s.finish()
+	c.input.batch.add(c)
+	return true
 }
 
 // retire is called when the peer has said everything on a stream. A client that

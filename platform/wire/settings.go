@@ -77,6 +77,7 @@ func (c *Conn) settings(f *http2.SettingsFrame) error {
 			c.peer.maxStreams = min(s.Val, math.MaxInt32)
 		case http2.SettingHeaderTableSize:
 			c.encoder.SetMaxDynamicTableSizeLimit(min(s.Val, headerTable))
+			c.repeat.forget() // the next list says that the table has another size
 		case http2.SettingMaxHeaderListSize:
 			c.peer.headerList = int64(s.Val)
 		default: // nothing that changes what is sent

@@ -95,6 +95,11 @@ func TestWriteStall(t *testing.T) {
 		near, far := net.Pipe()
 		h := newRecorder()
 		conn := NewClient(near, Config{Handler: h})
+		// Its first words; nothing after them is taken, or the stream would only
+		// wait behind them, and be unprocessed for certain.
+		if _, err := far.Read(make([]byte, 1<<10)); err != nil {
+			t.Fatal(err)
+		}
 		var b Batch
 		s, err := conn.Open(&b, nil, requestFields(), false)
 		if err != nil {

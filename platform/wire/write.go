@@ -28,11 +28,15 @@ func (c *Conn) putHeaders(id uint32, fields []hpack.HeaderField, end bool) {
 		return // the table of the encoder must not run ahead of the peer's
 	}
 	c.framesSent++
-	c.block.Reset()
-	for _, f := range fields {
-		_ = c.encoder.WriteField(f) // to memory
+	block := c.repeat.of(fields)
+	if block == nil {
+		c.block.Reset()
+		for _, f := range fields {
+			_ = c.encoder.WriteField(f) // to memory
+		}
+		block = c.block.Bytes()
+		c.repeat.keep(fields, block)
 	}
-	block := c.block.Bytes()
 	first := true
 	for first || len(block) > 0 {
 		n := min(len(block), c.peer.frameSize)

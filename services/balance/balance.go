@@ -16,6 +16,7 @@ import (
 func New(_ context.Context, env node.Env) (node.Instance, error) {
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		AccessLog: env.AccessLog,
 	})
 	bankv1.RegisterBalanceServiceServer(server.Registrar(), &service{dialer: env.Dialer})
 	return server, nil

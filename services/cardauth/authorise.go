@@ -17,8 +17,8 @@ import (
 // errors: Unavailable when nothing was held, and of a kind that may have been
 // executed when something may be held, which the caller then reverses.
 func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (*bankv1.AuthoriseResponse, error) {
-	if req.GetIdempotencyKey() == "" || req.GetAmountMinor() <= 0 {
-		return nil, bank.Errorf(bank.Invalid, "a payment needs an idempotency key and an amount above zero")
+	if err := bank.CheckPayment(req); err != nil {
+		return nil, err
 	}
 	i, ours := cardIndex(req.GetCardNumber())
 	if !ours {
@@ -117,10 +117,10 @@ func (s *service) limitRefused(ctx context.Context, account string, refusal book
 // is refused when it does. Answered 00 it is done for good; it may be repeated
 // at will.
 func (s *service) Reverse(ctx context.Context, req *bankv1.ReverseRequest) (*bankv1.ReverseResponse, error) {
-	key := req.GetIdempotencyKey()
-	if key == "" {
-		return nil, bank.Errorf(bank.Invalid, "a reversal needs the idempotency key of its payment")
+	if err := bank.CheckReversal(req); err != nil {
+		return nil, err
 	}
+	key := req.GetIdempotencyKey()
 	i, ours := cardIndex(req.GetCardNumber())
 	if !ours {
 		return &bankv1.ReverseResponse{ResponseCode: bank.NoSuchCard}, nil

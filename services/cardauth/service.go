@@ -58,6 +58,7 @@ func New(ctx context.Context, env node.Env) (node.Instance, error) {
 	}
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		AccessLog: env.AccessLog,
 	})
 	bankv1.RegisterCardAuthServiceServer(server.Registrar(),
 		newService(env.Log, cards, bankv1.NewLedgerServiceClient(toLedger)))

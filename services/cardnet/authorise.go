@@ -21,8 +21,8 @@ const (
 // stand-in. A failure of the bank is an answer too, 91 or 96; an error is for
 // a request that is no payment and for a caller that has gone.
 func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (*bankv1.AuthoriseResponse, error) {
-	if req.GetIdempotencyKey() == "" || req.GetAmountMinor() <= 0 {
-		return nil, bank.Errorf(bank.Invalid, "a payment needs an idempotency key and an amount above zero")
+	if err := bank.CheckPayment(req); err != nil {
+		return nil, err
 	}
 	primary := s.processorOf(req.GetCardNumber())
 	if primary == nil {
@@ -41,7 +41,7 @@ func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (
 		s.reversals.release()
 	} else {
 		s.reversals.add(primary.reversals, reversal{
-			keys: a.undo, card: req.GetCardNumber(), reason: a.reason, late: a.late,
+			keys: a.undo, card: req.GetCardNumber(), reason: a.reason, late: a.late, requestID: rpc.RequestID(ctx),
 		})
 	}
 	return response, err
@@ -105,7 +105,11 @@ func (a *attempt) decide(ctx context.Context) (*bankv1.AuthoriseResponse, error)
 	if v.answer == "" {
 		return nil, gone(ctx)
 	}
-	return answer(v.answer, decidedBy(response, standInName)), nil
+	by := decidedBy(response, standInName)
+	if second.err != nil {
+		by = serviceName // Nobody else has decided.
+	}
+	return answer(v.answer, by), nil
 }
 
 // note keeps what a verdict says must be undone.
@@ -155,10 +159,10 @@ func decidedBy(response *bankv1.AuthoriseResponse, asked string) string {
 // decided it and whether or not it has arrived yet. Answered 91, nothing is
 // promised: the card network repeats its reversal until it is acknowledged.
 func (s *service) Reverse(ctx context.Context, req *bankv1.ReverseRequest) (*bankv1.ReverseResponse, error) {
-	key := req.GetIdempotencyKey()
-	if key == "" {
-		return nil, bank.Errorf(bank.Invalid, "a reversal needs the idempotency key of its payment")
+	if err := bank.CheckReversal(req); err != nil {
+		return nil, err
 	}
+	key := req.GetIdempotencyKey()
 	to := s.processorOf(req.GetCardNumber())
 	if to == nil {
 		return &bankv1.ReverseResponse{ResponseCode: bank.NoSuchCard}, nil

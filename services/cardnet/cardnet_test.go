@@ -164,7 +164,7 @@ func TestBudgets(t *testing.T) {
 		{"primary just in time", true, primaryBudget - time.Millisecond, 0, bank.Approved, cardauthName, primaryBudget},
 		{"primary too slow", true, primaryBudget + time.Millisecond, 0, bank.Approved, standInName, primaryBudget},
 		{"primary too slow, nobody stands in", false, time.Minute, 0, bank.IssuerInoperative, serviceName, primaryBudget},
-		{"both too slow", true, time.Minute, time.Minute, bank.IssuerInoperative, standInName, primaryBudget + standInBudget},
+		{"both too slow", true, time.Minute, time.Minute, bank.IssuerInoperative, serviceName, primaryBudget + standInBudget},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t)

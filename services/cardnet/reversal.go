@@ -67,6 +67,8 @@ type reversal struct {
 	card   string
 	reason string
 	late   bool // an approval came after the card network had gone
+	// requestID is the payment's, for the logs of whoever undoes it.
+	requestID string
 }
 
 // queue are the reversals for one processor.
@@ -178,7 +180,7 @@ func (r *reversals) deliver(ctx context.Context, q *queue, rev reversal) (revers
 		if err := r.limiter.Wait(ctx); err != nil {
 			return rev, fmt.Errorf("wait for a turn to reverse: %w", err)
 		}
-		if err := reverse(ctx, q.to, rev.keys[0], rev.card, rev.reason); err != nil {
+		if err := reverse(rpc.WithRequestID(ctx, rev.requestID), q.to, rev.keys[0], rev.card, rev.reason); err != nil {
 			return rev, err
 		}
 		r.mark(rev.keys[0], false)

@@ -73,6 +73,7 @@ func New(ctx context.Context, env node.Env) (node.Instance, error) {
 	}
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		Edge: true, AccessLog: env.AccessLog,
 	})
 	bankv1.RegisterCardNetServiceServer(server.Registrar(), s)
 	s.reversals.start(s.cardauth.reversals, s.prepaid.reversals)

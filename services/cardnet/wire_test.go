@@ -22,12 +22,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // wired is a cardauth on the wire that is slow when told.
 type wired struct {
 	bankv1.UnimplementedCardAuthServiceServer
-	slow     chan struct{} // nil: answers at once; else only when closed
+	asked    chan context.Context // if any, is told of each authorisation that comes
+	slow     chan struct{}        // nil: answers at once; else only when closed
 	approved chan string
 	reversed chan string
 }
 
-func (w *wired) Authorise(_ context.Context, req *bankv1.AuthoriseRequest) (*bankv1.AuthoriseResponse, error) {
+func (w *wired) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (*bankv1.AuthoriseResponse, error) {
+	if w.asked != nil {
+		w.asked <- ctx
+	}
 	if w.slow != nil {
 		<-w.slow // as one that has committed: deaf to its caller
 	}
@@ -128,12 +132,29 @@ func TestSlowPrimaryOnTheWire(t *testing.T) {
 // The card network gives up, then the primary approves: the hold must go, even
 // when the instance is being drained meanwhile.
 func TestLateApprovalOnTheWire(t *testing.T) {
-	primary := &wired{slow: make(chan struct{}), approved: make(chan string, 1), reversed: make(chan string, 1)}
+	primary := &wired{
+		asked: make(chan context.Context, 1), slow: make(chan struct{}),
+		approved: make(chan string, 1), reversed: make(chan string, 1),
+	}
 	cardnet, instance := newWired(t, primary)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if got, err := cardnet.Authorise(ctx, payment("k", false)); err == nil {
-		t.Errorf("answered %v to nobody", got)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		if got, err := cardnet.Authorise(ctx, payment("k", false)); err == nil {
+			t.Errorf("answered %v to nobody", got)
+		}
+	}()
+	// It gives up once the primary has the payment: not before, or there is
+	// nothing to approve.
+	select {
+	case call := <-primary.asked:
+		cancel()
+		<-answered
+		<-call.Done() // The instance has noticed.
+	case <-answered:
+		t.Fatal("answered before the primary was asked")
 	}
 	close(primary.slow)
 	if key := <-primary.approved; key != "k" {

@@ -49,6 +49,7 @@ func New(ctx context.Context, env node.Env) (node.Instance, error) {
 	}
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		AccessLog: env.AccessLog,
 	})
 	stop := startWriter(context.WithoutCancel(ctx), bus, env.Log)
 	server.OnClose(func() {

@@ -24,6 +24,7 @@ func New(ctx context.Context, env node.Env) (node.Instance, error) {
 	}
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		Edge: true, AccessLog: env.AccessLog,
 	})
 	payments := payments{dialer: env.Dialer}
 	drainer := startDrainer(context.WithoutCancel(ctx), bus, payments, env.Log)

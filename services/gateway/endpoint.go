@@ -49,6 +49,9 @@ type endpoint struct {
 	slots chan struct{} // One is held by each request in flight.
 	name  string        // The instance's, for the answers.
 	log   *slog.Logger
+
+	meter     *rpc.Meter
+	accessLog bool
 }
 
 func newEndpoint(b backends, instance string, log *slog.Logger) *endpoint {
@@ -62,34 +65,31 @@ func newEndpoint(b backends, instance string, log *slog.Logger) *endpoint {
 		log.ErrorContext(ctx, "a resolver panicked", "fault", fault)
 		return bank.Errorf(bank.Internal, "the gateway failed")
 	})
-	return &endpoint{exec: exec, slots: make(chan struct{}, maxInFlight), name: instance, log: log}
+	return &endpoint{exec: exec, slots: make(chan struct{}, maxInFlight), name: instance, log: log, meter: rpc.MeterOf(serviceName)}
 }
 
-func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve answers one operation and says how that went: with the code of the
+// first error, if there is one.
+func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) codes.Code {
 	select {
 	case e.slots <- struct{}{}:
 		defer func() { <-e.slots }()
 	default:
-		e.refuse(w, http.StatusServiceUnavailable, codes.ResourceExhausted, "too many requests in flight; try again")
-		return
+		return e.refuse(w, http.StatusServiceUnavailable, codes.ResourceExhausted, "too many requests in flight; try again")
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		e.refuse(w, http.StatusUnsupportedMediaType, codes.InvalidArgument, "send a JSON body as application/json")
-		return
+		return e.refuse(w, http.StatusUnsupportedMediaType, codes.InvalidArgument, "send a JSON body as application/json")
 	}
 	timeout, ok := timeoutOf(r.Header.Get(timeoutHeader))
 	if !ok {
-		e.refuse(w, http.StatusBadRequest, codes.InvalidArgument, timeoutHeader+" must be a whole number of milliseconds above 0")
-		return
+		return e.refuse(w, http.StatusBadRequest, codes.InvalidArgument, timeoutHeader+" must be a whole number of milliseconds above 0")
 	}
 	params, err := decode(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		e.refuse(w, http.StatusRequestEntityTooLarge, codes.InvalidArgument, "the body is larger than 64 KiB")
-		return
+		return e.refuse(w, http.StatusRequestEntityTooLarge, codes.InvalidArgument, "the body is larger than 64 KiB")
 	}
 	if err != nil {
-		e.refuse(w, http.StatusBadRequest, codes.InvalidArgument, "the body is not a GraphQL request in JSON: "+err.Error())
-		return
+		return e.refuse(w, http.StatusBadRequest, codes.InvalidArgument, "the body is not a GraphQL request in JSON: "+err.Error())
 	}
 
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
@@ -98,8 +98,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, refused := e.exec.CreateOperationContext(ctx, params)
 	if refused != nil {
 		ctx = graphql.WithOperationContext(ctx, op)
-		e.answer(w, http.StatusBadRequest, e.exec.DispatchError(ctx, refused))
-		return
+		return e.answer(w, http.StatusBadRequest, e.exec.DispatchError(ctx, refused))
 	}
 	next, ctx := e.exec.DispatchOperation(ctx, op)
 	response := next(ctx)
@@ -108,23 +107,23 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[http.CanonicalHeaderKey(name)] = values
 	}
 	w.Header().Set(rpc.InstanceTrailer, e.name)
-	e.answer(w, http.StatusOK, response)
+	return e.answer(w, http.StatusOK, response)
 }
 
 // refuse answers a request that is not executed.
-func (e *endpoint) refuse(w http.ResponseWriter, httpStatus int, code codes.Code, message string) {
-	e.answer(w, httpStatus, &graphql.Response{Errors: gqlerror.List{{
+func (e *endpoint) refuse(w http.ResponseWriter, httpStatus int, code codes.Code, message string) codes.Code {
+	return e.answer(w, httpStatus, &graphql.Response{Errors: gqlerror.List{{
 		Message:    message,
 		Extensions: map[string]any{"code": codeName(code)},
 	}}})
 }
 
-func (e *endpoint) answer(w http.ResponseWriter, httpStatus int, response *graphql.Response) {
+func (e *endpoint) answer(w http.ResponseWriter, httpStatus int, response *graphql.Response) codes.Code {
 	body, err := json.Marshal(response)
 	if err != nil {
 		e.log.Error("encode a GraphQL response", "err", err)
 		http.Error(w, "the gateway failed", http.StatusInternalServerError)
-		return
+		return codes.Internal
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
@@ -132,6 +131,7 @@ func (e *endpoint) answer(w http.ResponseWriter, httpStatus int, response *graph
 	if _, err := w.Write(body); err != nil {
 		e.log.Debug("the client left before its answer", "err", err)
 	}
+	return codeOf(response)
 }
 
 // decode reads one GraphQL request. Numbers stay as written: minor units do

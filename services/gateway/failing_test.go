@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,11 +138,22 @@ func TestThePhonesPatienceTravels(t *testing.T) {
 
 func TestOutOfTime(t *testing.T) {
 	bankOf := wholeBank()
-	bankOf.feed = func(ctx context.Context, _ *bankv1.ListEntriesRequest) (*bankv1.ListEntriesResponse, error) {
+	feed := bankOf.feed
+	var hangs atomic.Bool
+	bankOf.feed = func(ctx context.Context, r *bankv1.ListEntriesRequest) (*bankv1.ListEntriesResponse, error) {
+		if !hangs.Load() {
+			return feed(ctx, r)
+		}
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	got := start(t, serveAll(t, bankOf)).ask(t, appRefresh, map[string]any{"id": "c00042"}, timeoutHeader, "200")
+	g := start(t, serveAll(t, bankOf))
+	// The phone's time is for the answers, not for the first connections.
+	if got := g.ask(t, appRefresh, map[string]any{"id": "c00042"}); len(got.Errors) != 0 {
+		t.Fatalf("before: %s", got.body)
+	}
+	hangs.Store(true)
+	got := g.ask(t, appRefresh, map[string]any{"id": "c00042"}, timeoutHeader, "1000")
 	if got.code(t) != "DEADLINE_EXCEEDED" {
 		t.Errorf("got %s", got.body)
 	}

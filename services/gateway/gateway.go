@@ -64,7 +64,9 @@ func New(ctx context.Context, env node.Env) (node.Instance, error) {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	mux := http.NewServeMux()
-	mux.Handle("POST /graphql", newEndpoint(backends{dialer: env.Dialer}, env.Instance, env.Log))
+	graphQL := newEndpoint(backends{dialer: env.Dialer}, env.Instance, env.Log)
+	graphQL.accessLog = env.AccessLog
+	mux.Handle("POST /graphql", graphQL)
 	mux.HandleFunc("GET /healthz", g.health)
 	g.server = &http.Server{
 		Handler:           mux,

@@ -24,6 +24,7 @@ func New(_ context.Context, env node.Env) (node.Instance, error) {
 	}
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		AccessLog: env.AccessLog,
 	})
 	server.OnClose(func() {
 		if err := store.Close(); err != nil {
@@ -102,7 +103,7 @@ func (s *service) GetBalance(ctx context.Context, req *bankv1.GetBalanceRequest)
 func (s *service) apply(ctx context.Context, op *bookv1.Operation) (book.Result, error) {
 	done, err := s.store.Apply(ctx, op)
 	if err != nil {
-		return book.Result{}, bank.Wrap(err, "%v %s", op.GetKind(), op.GetKey())
+		return book.Result{}, bank.Wrap(err, "%v %.64s", op.GetKind(), op.GetKey())
 	}
 	return done, nil
 }

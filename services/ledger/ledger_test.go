@@ -204,7 +204,8 @@ func TestCodes(t *testing.T) {
 			client := start(t, c.book(t))
 			ctx := within(t)
 			if c.want == codes.DeadlineExceeded {
-				short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+				// Both connections are made in this time as well.
+				short, cancel := context.WithTimeout(ctx, 2*time.Second)
 				defer cancel()
 				ctx = short
 			}

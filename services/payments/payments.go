@@ -32,6 +32,7 @@ const (
 func New(_ context.Context, env node.Env) (node.Instance, error) {
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		AccessLog: env.AccessLog,
 	})
 	bankv1.RegisterPaymentsServiceServer(server.Registrar(), &service{dialer: env.Dialer})
 	return server, nil

@@ -24,10 +24,10 @@ type service struct {
 // says that the payment has been reversed and can no longer be approved. The
 // same key gets the same answer.
 func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (*bankv1.AuthoriseResponse, error) {
-	key := req.GetIdempotencyKey()
-	if key == "" || req.GetAmountMinor() <= 0 {
-		return nil, bank.Errorf(bank.Invalid, "a payment needs an idempotency key and an amount above zero")
+	if err := bank.CheckPayment(req); err != nil {
+		return nil, err
 	}
+	key := req.GetIdempotencyKey()
 	i, ours := cardIndex(req.GetCardNumber())
 	if !ours {
 		return answer(bank.NoSuchCard), nil
@@ -83,10 +83,10 @@ func answer(code string) *bankv1.AuthoriseResponse {
 // Reverse undoes an authorisation; one that has not arrived yet is refused
 // when it does. Answered 00 it is done for good; it may be repeated at will.
 func (s *service) Reverse(ctx context.Context, req *bankv1.ReverseRequest) (*bankv1.ReverseResponse, error) {
-	key := req.GetIdempotencyKey()
-	if key == "" {
-		return nil, bank.Errorf(bank.Invalid, "a reversal needs the idempotency key of its payment")
+	if err := bank.CheckReversal(req); err != nil {
+		return nil, err
 	}
+	key := req.GetIdempotencyKey()
 	i, ours := cardIndex(req.GetCardNumber())
 	if !ours {
 		return &bankv1.ReverseResponse{ResponseCode: bank.NoSuchCard}, nil

@@ -25,6 +25,7 @@ func New(_ context.Context, env node.Env) (node.Instance, error) {
 	}
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		AccessLog: env.AccessLog,
 	})
 	bankv1.RegisterPrepaidServiceServer(server.Registrar(), &service{store: store})
 	server.OnClose(func() {

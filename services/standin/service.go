@@ -61,6 +61,7 @@ func New(ctx context.Context, env node.Env) (node.Instance, error) {
 	s := &service{log: env.Log, holdings: own, bus: bus, now: time.Now}
 	server := rpc.NewServer(rpc.ServerConfig{
 		Service: env.Service, Instance: env.Instance, Listener: env.Listener, Log: env.Log,
+		AccessLog: env.AccessLog,
 	})
 	bankv1.RegisterStandInServiceServer(server.Registrar(), s)
 	stop := s.start(&drainer{bus: bus, primary: bankv1.NewCardAuthServiceClient(toPrimary)})
@@ -114,8 +115,8 @@ func (s *service) follow(ctx context.Context) error {
 // caller reverses it there, under the key of its advice.
 func (s *service) Authorise(ctx context.Context, req *bankv1.AuthoriseRequest) (*bankv1.AuthoriseResponse, error) {
 	rpc.MarkFallback(ctx)
-	if req.GetIdempotencyKey() == "" || req.GetAmountMinor() <= 0 {
-		return nil, bank.Errorf(bank.Invalid, "a payment needs an idempotency key and an amount above zero")
+	if err := bank.CheckPayment(req); err != nil {
+		return nil, err
 	}
 	made, err := s.holdings.decide(req, s.now())
 	if err != nil {

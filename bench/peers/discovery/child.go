@@ -7,18 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"strings"
-	"sync"
 	"time"
+
+	"breakbank/loadgen/subprocess"
 )
 
-const (
-	// endLimit is how long the child may take to end once its orders have
-	// ended; then it is killed.
-	endLimit = 15 * time.Second
-	// saidMax is how much of what the child says on standard error is kept.
-	saidMax = 4 << 10
-)
+// endLimit is how long the child may take to end once its orders have ended; then
+// it is killed.
+const endLimit = 15 * time.Second
 
 // child is the process with the registry, as the parent sees it.
 type child struct {
@@ -26,7 +22,7 @@ type child struct {
 	orders  io.WriteCloser
 	encode  *json.Encoder
 	answers chan answer // closed when the child says no more
-	said    tail
+	said    subprocess.Tail
 	answer  // the first
 }
 
@@ -65,7 +61,7 @@ func startChild(ctx context.Context, cmd *exec.Cmd) (*child, error) {
 // do gives an order and waits for the answer.
 func (c *child) do(ctx context.Context, o order) (answer, error) {
 	if err := c.encode.Encode(o); err != nil {
-		return answer{}, fmt.Errorf("order the registry: %w%s", err, c.said.quoted())
+		return answer{}, fmt.Errorf("order the registry: %w%s", err, c.quoted())
 	}
 	return c.next(ctx)
 }
@@ -75,7 +71,7 @@ func (c *child) next(ctx context.Context) (answer, error) {
 	case a, more := <-c.answers:
 		switch {
 		case !more:
-			return a, fmt.Errorf("the process with the registry has ended%s", c.said.quoted())
+			return a, fmt.Errorf("the process with the registry has ended%s", c.quoted())
 		case a.Error != "":
 			return a, fmt.Errorf("the registry: %s", a.Error)
 		}
@@ -93,32 +89,14 @@ func (c *child) close() error {
 	for range c.answers { //nolint:revive // what was on its way when the run was stopped
 	}
 	if err := c.cmd.Wait(); err != nil {
-		return fmt.Errorf("the process with the registry: %w%s", err, c.said.quoted())
+		return fmt.Errorf("the process with the registry: %w%s", err, c.quoted())
 	}
 	return nil
 }
 
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if extra := len(t.text) - saidMax; extra > 0 {
-		t.text = t.text[extra:]
-	}
-	return len(p), nil
-}
-
-// quoted is what has been written, as the end of an error.
-func (t *tail) quoted() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if text := strings.TrimSpace(string(t.text)); text != "" {
+// quoted is what the child has said, as the end of an error.
+func (c *child) quoted() string {
+	if text := c.said.Text(); text != "" {
 		return ": " + text
 	}
 	return ""

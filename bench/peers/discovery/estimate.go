@@ -1,10 +1,9 @@
 package discovery
 
 import (
-	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
+	"breakbank/bench/stats"
 )
 
 // tailSamples are needed to speak of a 99th percentile.
@@ -16,11 +15,8 @@ func quantile(q float64, samples []sample, blocks []int, of func(sample) []float
 	for _, b := range blocks {
 		pooled = append(pooled, of(samples[b])...)
 	}
-	if len(pooled) == 0 {
-		return math.NaN()
-	}
 	slices.Sort(pooled)
-	return stat.Quantile(q, stat.Empirical, pooled, nil)
+	return stats.Quantile(q, pooled)
 }
 
 // mean of one value a block.

@@ -6,12 +6,11 @@ import (
 	"strconv"
 	"sync"
 
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
 	"breakbank/platform/registry"
+	clientgo "breakbank/platform/router/informer"
 )
 
 // informerFollower is client-go's shared informer with the handler that a
@@ -26,12 +25,11 @@ type informerFollower struct {
 func startInformer(b bed) (follower, error) {
 	// One API server each, as a client behind one address has; with no limit
 	// of its own on how often it asks.
-	set, err := kubernetes.NewForConfig(&rest.Config{Host: b.apiServers()[0], QPS: -1})
+	shared, err := clientgo.Shared(rest.Config{Host: b.apiServers()[0], QPS: -1}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("client-go: %w", err)
+		return nil, err
 	}
-	factory := informers.NewSharedInformerFactoryWithOptions(set, 0, informers.WithNamespace(registry.Namespace))
-	f := &informerFollower{informer: factory.Core().V1().Endpoints().Informer()}
+	f := &informerFollower{informer: shared}
 	see := func(object any) {
 		e, ok := object.(*registry.Endpoints)
 		if !ok {

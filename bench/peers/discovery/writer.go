@@ -5,21 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"breakbank/loadgen"
+	"breakbank/loadgen/pacer"
+	"breakbank/loadgen/transport"
 	"breakbank/platform/registry"
 )
 
 // resource is what routers and informers follow.
 const resource = "endpoints"
 
-// writersMax bounds the writes under way: etcd takes a few milliseconds for
-// one, so that a thousand a second need several at a time.
-const writersMax = 32
+const (
+	// writePatience bounds a write, from when it was due: a registry that takes
+	// longer has nothing to be measured.
+	writePatience = time.Minute
+	// atOncePerS is the rate of writes that nobody paces: far above what etcd
+	// takes, so that all are due before the first is done.
+	atOncePerS = 1_000_000
+	// startLead is how long before the first write may be due.
+	startLead = time.Millisecond
+)
 
 // writer writes services into etcd past all API servers.
 type writer struct {
@@ -37,11 +46,8 @@ func newWriter(store *registry.Store) *writer { return &writer{store: store} }
 func (w *writer) fill(ctx context.Context, f fill) error {
 	w.services, w.endpoints = f.Services, f.Endpoints
 	w.rounds = make([]int, f.Services)
-	services := make([]int, f.Services)
-	for i := range services {
-		services[i] = i
-	}
-	_, err := w.write(ctx, services, func(int) time.Time { return time.Now() })
+	lasts := time.Duration(f.Services) * time.Second / atOncePerS
+	_, err := w.write(ctx, 1, atOncePerS, lasts, func(i int) int { return i })
 	return err
 }
 
@@ -52,55 +58,47 @@ func (w *writer) change(ctx context.Context, c change) ([]commit, error) {
 		return nil, errors.New("there is no table to change yet")
 	}
 	order := rand.New(rand.NewPCG(c.Seed, 1)).Perm(w.services)
-	services := make([]int, int(c.PerS*c.Duration.Seconds()))
-	for i := range services {
-		services[i] = order[i%len(order)]
-	}
-	began := time.Now()
-	return w.write(ctx, services, func(i int) time.Time {
-		return began.Add(time.Duration(float64(i) / c.PerS * float64(time.Second)))
-	})
+	return w.write(ctx, c.Seed, c.PerS, c.Duration, func(i int) int { return order[i%len(order)] })
 }
 
-// write writes services, each when it is due.
-func (w *writer) write(ctx context.Context, services []int, due func(i int) time.Time) ([]commit, error) {
+// write has the load generator write services, evenly so many a second: of says
+// which is the i-th.
+func (w *writer) write(ctx context.Context, seed uint64, perS float64, lasts time.Duration, of func(i int) int) ([]commit, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	commits := make([]commit, len(services))
-	slots := make(chan struct{}, writersMax)
-	var writing sync.WaitGroup
-	defer writing.Wait()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for i, service := range services {
-		at := due(i)
-		timer.Reset(time.Until(at))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-		stored, err := w.record(service)
-		if err != nil {
-			return nil, err
-		}
-		writing.Go(func() {
-			defer func() { <-slots }()
-			c := commit{Service: serviceName(service), Due: at.UnixNano(), Written: time.Now().UnixNano()}
-			revision, err := w.store.PutRaw(ctx, resource, c.Service, stored)
-			if err != nil {
-				cancel(fmt.Errorf("change %s: %w", c.Service, err))
-			}
-			c.Revision, c.Committed = revision, time.Now().UnixNano()
-			commits[i] = c
-		})
+	schedule, err := loadgen.Draw(loadgen.Plan{
+		Seed: seed, Pacer: pacer.Constant{PerS: perS},
+		// Half a gap more, so that it has rate × duration arrivals.
+		Duration: lasts + time.Duration(float64(time.Second)/perS/2),
+		Journeys: []loadgen.JourneySpec{{Name: "change", Weight: 1, Patience: writePatience, Write: true, Steps: []loadgen.Step{{
+			// One after another, by the goroutine that keeps the pace.
+			Build: func(v *loadgen.Visit, c *transport.Call) (err error) {
+				c.Shard = v.Seq
+				c.Request, err = w.record(of(v.Seq))
+				return err
+			},
+			Judge: func(*loadgen.Visit, *transport.Call) loadgen.Decision { return loadgen.Decision{Outcome: loadgen.OK} },
+		}}}},
+	})
+	if err != nil {
+		return nil, err
 	}
-	writing.Wait()
+	commits := make([]commit, len(schedule.Arrivals))
+	start := time.Now().Add(startLead)
+	for i := range commits {
+		commits[i] = commit{Service: serviceName(of(i)), Due: start.Add(schedule.Arrivals[i].At).UnixNano()}
+	}
+	t := newEtcdWrites(ctx, w.store, commits)
+	defer t.Close()
+	failed := loadgen.SinkFunc(func(r *loadgen.Record) {
+		if r.Outcome != loadgen.OK {
+			cancel(errors.New(r.Err))
+		}
+	})
+	runner := loadgen.Runner{Transport: t, MaxInFlight: max(1, len(commits))}
+	if _, err := runner.Run(ctx, schedule, start, failed); err != nil {
+		return nil, err
+	}
 	return commits, context.Cause(ctx)
 }
 

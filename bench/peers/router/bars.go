@@ -1,13 +1,8 @@
 package peers
 
-import "breakbank/bench/stats"
-
-// Verdicts on a bar.
-const (
-	met         = "met"
-	missed      = "missed"
-	undecided   = "undecided"
-	notMeasured = "not measured"
+import (
+	"breakbank/bench/peers/comparison"
+	"breakbank/bench/stats"
 )
 
 // Units of what bars measure.
@@ -62,7 +57,7 @@ func cpuAgainst(t *table, ours, theirs cell) *stats.Estimate { return t.cpuRatio
 func latencyAgainst(t *table, ours, theirs cell) *stats.Estimate {
 	mine, other := t.addedEach(ours, tail), t.addedEach(theirs, tail)
 	var a, b []float64
-	for block := range BlocksMax {
+	for block := range comparison.BlocksMax {
 		x, there := mine[block]
 		y, thereToo := other[block]
 		if there && thereToo {
@@ -77,45 +72,28 @@ func latencyAgainst(t *table, ours, theirs cell) *stats.Estimate {
 }
 
 // judge holds the bar against what was measured under a case.
-func (b bar) judge(of Case, t *table, missing []Missing) Bar {
-	out := Bar{Case: of.Name, Says: b.says, Unit: b.unit, Limit: b.limit, Verdict: notMeasured}
+func (b bar) judge(of Case, t *table, missing []Missing) comparison.Bar {
+	out := comparison.Bar{Case: of.Name, Says: b.says, Unit: b.unit, Limit: b.limit}
 	if b.aim != 0 {
 		out.Aim = &b.aim
 	}
 	ours, theirs := cell{of: of, peer: frames}, cell{of: of, peer: b.against}
 	for _, c := range []cell{ours, theirs} {
-		if len(t.samples[c]) == 0 {
-			out.Why = "there is no measurement of " + c.peer
+		if !t.Has(c) {
+			why := "there is no measurement of " + c.peer
 			for _, m := range missing {
 				if m.Peer == c.peer {
-					out.Why = m.String()
+					why = m.String()
 				}
 			}
+			out.Judge(nil, why)
 			return out
 		}
 		if b.unit == msBeyond && !t.conclude(c).KeptUp {
-			out.Why = c.peer + " did not keep up with the load"
+			out.Judge(nil, c.peer+" did not keep up with the load")
 			return out
 		}
 	}
-	if out.Measured = b.measure(t, ours, theirs); out.Measured == nil {
-		out.Why = "too few requests for the quantile, or no measurement of direct"
-		return out
-	}
-	out.Verdict = verdict(*out.Measured, b.limit)
-	if out.Aim != nil {
-		out.AimVerdict = verdict(*out.Measured, b.aim)
-	}
+	out.Judge(b.measure(t, ours, theirs), "too few requests for the quantile, or no measurement of direct")
 	return out
-}
-
-// verdict says on which side of a limit an interval lies.
-func verdict(e stats.Estimate, limit float64) string {
-	switch {
-	case e.High <= limit:
-		return met
-	case e.Low > limit:
-		return missed
-	}
-	return undecided
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"breakbank/bench/peers/router/process"
+	"breakbank/bench/peers/process"
 	"breakbank/platform/ports"
 )
 

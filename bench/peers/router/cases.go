@@ -3,6 +3,8 @@ package peers
 import (
 	"fmt"
 	"slices"
+
+	"breakbank/bench/peers/comparison"
 )
 
 // Load is how requests are offered.
@@ -79,14 +81,14 @@ func SmallCases() []Case {
 
 func saturated(connections, bytes int) Case {
 	return Case{
-		Name: fmt.Sprintf("saturation, %s, %s", plural(connections, "connection"), size(bytes)),
+		Name: fmt.Sprintf("saturation, %s, %s", comparison.Plural(connections, "connection"), size(bytes)),
 		Load: Saturation, Connections: connections, RequestBytes: bytes, AnswerBytes: bytes, Streams: saturationStreams,
 	}
 }
 
 func paced(connections, bytes int) Case {
 	return Case{
-		Name: fmt.Sprintf("%d/s, %s, %s", pacedPerS, plural(connections, "connection"), size(bytes)),
+		Name: fmt.Sprintf("%d/s, %s, %s", pacedPerS, comparison.Plural(connections, "connection"), size(bytes)),
 		Load: Paced, Connections: connections, RequestBytes: bytes, AnswerBytes: bytes, RatePerS: pacedPerS,
 	}
 }
@@ -96,13 +98,6 @@ func answering(c Case, bytes int) Case {
 	c.Name += " for " + size(bytes)
 	c.AnswerBytes = bytes
 	return c
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func size(bytes int) string {

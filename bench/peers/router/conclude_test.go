@@ -3,21 +3,19 @@ package peers
 import (
 	"context"
 	"errors"
-	"flag"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"breakbank/bench/golden"
 	"breakbank/bench/machine"
+	"breakbank/bench/peers/comparison"
 	"breakbank/bench/peers/router/driver"
 	"breakbank/bench/result"
 	"breakbank/bench/stats"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func newTestRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, seed)) }
 
@@ -53,7 +51,7 @@ type fixture struct {
 // noise of ± 2 %) and adds as much latency as HAProxy.
 func sixBlocks() *fixture {
 	cases := []Case{Cases[0], Cases[2]}
-	f := &fixture{options: Options{Peers: Peers, Cases: cases, Blocks: 6, Window: 500 * time.Millisecond, Seed: 1}}
+	f := &fixture{options: Options{Plan: comparison.Plan{Blocks: 6, Window: 500 * time.Millisecond, Seed: 1}, Peers: Peers, Cases: cases}}
 	rng := newTestRand(1)
 	for block := range f.options.Blocks {
 		for _, of := range cases {
@@ -69,7 +67,7 @@ func sixBlocks() *fixture {
 	return f
 }
 
-func (f *fixture) conclude(e Environment, stopped error) *Result {
+func (f *fixture) conclude(e comparison.Environment, stopped error) *Result {
 	r := &runner{table: newTable(), missing: f.missing, spoiled: f.spoiled}
 	for _, s := range f.samples {
 		r.table.add(s)
@@ -80,29 +78,16 @@ func (f *fixture) conclude(e Environment, stopped error) *Result {
 func TestTheTable(t *testing.T) {
 	f := sixBlocks()
 	f.missing = []Missing{{Peer: "nginx", Why: "not installed", Install: "apt-get install nginx"}}
-	e := Environment{
+	e := comparison.Environment{
 		Environment: result.Environment{Cores: 2, Machine: "a machine", Kernel: "Linux 6", Go: "go1.26"},
 		Versions:    map[string]string{haproxy: "2.6.12"},
 	}
-	got := Text(f.conclude(e, nil))
-	const golden = "testdata/table.golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	golden.Check(t, "testdata/table.golden", Text(f.conclude(e, nil)))
 }
 
 func TestWhatACellSays(t *testing.T) {
 	f := sixBlocks()
-	res := f.conclude(Environment{}, nil)
+	res := f.conclude(comparison.Environment{}, nil)
 	if !res.Valid || res.Illustrative || res.Partial || res.Kind != "peers" || res.Schema != result.Schema {
 		t.Errorf("%+v", res)
 	}
@@ -173,7 +158,7 @@ func TestBars(t *testing.T) {
 			}
 		}, map[string]string{
 			"saturation x haproxy": "met met", "saturation x raw-codec": "met",
-			"paced x haproxy": "met met", "paced " + msBeyond: notMeasured,
+			"paced x haproxy": "met met", "paced " + msBeyond: comparison.NotMeasured,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,7 +166,7 @@ func TestBars(t *testing.T) {
 			for i := range f.samples {
 				c.spoil(&f.samples[i])
 			}
-			res := f.conclude(Environment{}, nil)
+			res := f.conclude(comparison.Environment{}, nil)
 			if len(res.Bars) != len(c.want) {
 				t.Errorf("%d bars, want %d", len(res.Bars), len(c.want))
 			}
@@ -203,13 +188,13 @@ func TestBarsWithoutHAProxySayWhy(t *testing.T) {
 	f := sixBlocks()
 	f.samples = slices.DeleteFunc(f.samples, func(s sample) bool { return s.cell.peer == haproxy })
 	f.missing = []Missing{{Peer: haproxy, Why: "not installed", Install: "apt-get install haproxy"}}
-	res := f.conclude(Environment{}, nil)
+	res := f.conclude(comparison.Environment{}, nil)
 	for _, b := range res.Bars {
 		against := b.Unit != timesRaw
-		if against && (b.Verdict != notMeasured || !strings.Contains(b.Why, "apt-get install haproxy")) {
+		if against && (b.Verdict != comparison.NotMeasured || !strings.Contains(b.Why, "apt-get install haproxy")) {
 			t.Errorf("%+v", b)
 		}
-		if !against && b.Verdict != met {
+		if !against && b.Verdict != comparison.Met {
 			t.Errorf("%+v", b)
 		}
 	}
@@ -255,7 +240,7 @@ func TestWhatSpoilsARun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := sixBlocks()
 			c.spoil(f)
-			res := f.conclude(Environment{}, c.stopped)
+			res := f.conclude(comparison.Environment{}, c.stopped)
 			if res.Valid || !strings.Contains(strings.Join(res.InvalidReasons, "\n"), c.says) {
 				t.Errorf("valid %v, %v; want %q", res.Valid, res.InvalidReasons, c.says)
 			}
@@ -274,7 +259,7 @@ func TestAPeerThatIsTooSlowSpoilsNothing(t *testing.T) {
 			s.driver.Unanswered = 7
 		}
 	}
-	res := f.conclude(Environment{}, nil)
+	res := f.conclude(comparison.Environment{}, nil)
 	i := slices.IndexFunc(res.Cells, func(c Cell) bool { return c.Peer == rawCodec && !c.KeptUp })
 	if !res.Valid || i < 0 {
 		t.Fatalf("valid %v: %v", res.Valid, res.InvalidReasons)
@@ -290,20 +275,20 @@ func TestAPeerThatIsTooSlowSpoilsNothing(t *testing.T) {
 func TestARunTooShortToDecideSaysSo(t *testing.T) {
 	f := sixBlocks()
 	f.options.Quick, f.options.Blocks = true, 3
-	res := f.conclude(Environment{}, nil)
+	res := f.conclude(comparison.Environment{}, nil)
 	if !res.Illustrative || len(res.IllustrativeReasons) != 2 {
 		t.Errorf("%v", res.IllustrativeReasons)
 	}
 }
 
 func TestWhatCannotBeRunIsRefused(t *testing.T) {
-	good := Options{Peers: Peers, Cases: Cases, Blocks: 1, Window: time.Second}
+	good := Options{Plan: comparison.Plan{Blocks: 1, Window: time.Second}, Peers: Peers, Cases: Cases}
 	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*Options){
 		"no blocks":   func(o *Options) { o.Blocks = 0 },
-		"many blocks": func(o *Options) { o.Blocks = BlocksMax + 1 },
+		"many blocks": func(o *Options) { o.Blocks = comparison.BlocksMax + 1 },
 		"no window":   func(o *Options) { o.Window = 0 },
 		"no peers":    func(o *Options) { o.Peers = nil },
 		"no cases":    func(o *Options) { o.Cases = nil },
@@ -318,8 +303,8 @@ func TestWhatCannotBeRunIsRefused(t *testing.T) {
 
 // TestTheDefaultRunsTakeAsLongAsTheyMay holds the plans to what is promised.
 func TestTheDefaultRunsTakeAsLongAsTheyMay(t *testing.T) {
-	full := Options{Peers: Peers, Cases: Cases, Blocks: DefaultBlocks, Window: DefaultWindow}
-	quick := Options{Peers: Peers, Cases: SmallCases(), Blocks: QuickBlocks, Window: QuickWindow}
+	full := Options{Plan: comparison.Plan{Blocks: DefaultBlocks, Window: DefaultWindow}, Peers: Peers, Cases: Cases}
+	quick := Options{Plan: comparison.Plan{Blocks: QuickBlocks, Window: QuickWindow}, Peers: Peers, Cases: SmallCases()}
 	if d := full.Expected(); d < 3*time.Minute || d > 5*time.Minute {
 		t.Errorf("a run takes %v", d)
 	}

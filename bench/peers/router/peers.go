@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
+
+	"breakbank/bench/peers/comparison"
 )
 
 // Names of peers that the bars speak of.
@@ -97,27 +98,15 @@ func routerArgs(s site) []string {
 }
 
 // Names lists the peers in the order of the table.
-func Names() []string {
-	names := make([]string, 0, len(Peers))
-	for _, p := range Peers {
-		names = append(names, p.Name)
-	}
-	return names
-}
+func Names() []string { return comparison.Names(Peers, Peer.name) }
 
 // ByNames finds peers, in the order of the table; no names, and it is all of
 // them. An unknown name is an error that lists the known ones.
 func ByNames(names []string) ([]Peer, error) {
-	if len(names) == 0 {
-		return slices.Clone(Peers), nil
-	}
-	for _, name := range names {
-		if !slices.Contains(Names(), name) {
-			return nil, fmt.Errorf("unknown peer %q; valid: %s", name, strings.Join(Names(), ", "))
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(Peers), func(p Peer) bool { return !slices.Contains(names, p.Name) }), nil
+	return comparison.ByNames("peer", Peers, Peer.name, names)
 }
+
+func (p Peer) name() string { return p.Name }
 
 // Missing is a peer that could not be measured.
 type Missing struct {

@@ -1,50 +1,23 @@
 package peers
 
 import (
+	"breakbank/bench/peers/comparison"
 	"breakbank/bench/result"
 	"breakbank/bench/stats"
 )
-
-// KindPeers is the kind of a result that compares peers.
-const KindPeers = "peers"
 
 // subject is what was compared, in the envelope's field for it.
 const subject = "router"
 
 // Result is what a run measured, in the envelope of result.json.
 type Result struct {
-	Schema   int    `json:"schema"`
-	Kind     string `json:"kind"`
-	Scenario string `json:"scenario"`
-	Seed     uint64 `json:"seed"`
+	comparison.Envelope
 
-	// Partial is set when the run was stopped before its end.
-	Partial             bool     `json:"partial"`
-	Valid               bool     `json:"valid"`
-	InvalidReasons      []string `json:"invalid_reasons"`
-	Illustrative        bool     `json:"illustrative"`
-	IllustrativeReasons []string `json:"illustrative_reasons"`
-
-	// Blocks is how many were asked for; a cell says how many it has.
-	Blocks  int       `json:"blocks"`
-	WindowS float64   `json:"window_s"`
-	Missing []Missing `json:"missing"`
-	Cases   []Case    `json:"cases"`
-	Cells   []Cell    `json:"cells"`
-	Bars    []Bar     `json:"bars"`
-	// StealShare and OthersShare are the parts of the machine's time, over all
-	// windows, that went to its host's other guests and to processes that have
-	// nothing to do with the run.
-	StealShare  float64     `json:"steal_share"`
-	OthersShare float64     `json:"others_share"`
-	Environment Environment `json:"environment"`
-}
-
-// Environment says what the run ran on, and against which versions.
-type Environment struct {
-	result.Environment
-	// Versions of other people's programs, as they say themselves.
-	Versions map[string]string `json:"versions"`
+	Missing []Missing        `json:"missing"`
+	Cases   []Case           `json:"cases"`
+	Cells   []Cell           `json:"cells"`
+	Bars    []comparison.Bar `json:"bars"`
+	comparison.Conditions
 }
 
 // Cell is what was measured of one peer under one case.
@@ -82,22 +55,4 @@ type Cell struct {
 	// AddedMs is the peer's quantiles less those of direct, block by block.
 	AddedP50Ms *stats.Estimate `json:"added_p50_ms,omitempty"`
 	AddedP99Ms *stats.Estimate `json:"added_p99_ms,omitempty"`
-}
-
-// Bar is a thing that must hold, and whether it does.
-type Bar struct {
-	Case string `json:"case"`
-	// Says is the bar in words, Measured what was found, Limit what Measured
-	// must not exceed, Aim what it had better not.
-	Says     string          `json:"says"`
-	Measured *stats.Estimate `json:"measured,omitempty"`
-	Unit     string          `json:"unit"`
-	Limit    float64         `json:"limit"`
-	Aim      *float64        `json:"aim,omitempty"`
-	// Verdict is met, missed or undecided: the whole interval is on one side of
-	// the limit, or it is not. AimVerdict is the same of the aim. Without a
-	// measurement it is "not measured", and Why says why.
-	Verdict    string `json:"verdict"`
-	AimVerdict string `json:"aim_verdict,omitempty"`
-	Why        string `json:"why,omitempty"`
 }

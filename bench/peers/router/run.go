@@ -3,25 +3,20 @@ package peers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"time"
 
 	"breakbank/bench/machine"
-	"breakbank/bench/peers/router/process"
+	"breakbank/bench/peers/comparison"
+	"breakbank/bench/peers/process"
 	"breakbank/platform/ports"
 )
 
-// Bounds of what can be asked for.
-const (
-	BlocksMax = 200
-	WindowMin = 20 * time.Millisecond
-	WindowMax = time.Minute
-)
+// WindowMin is the shortest window that can be asked for.
+const WindowMin = 20 * time.Millisecond
 
 // How a run goes unless something else is asked for. The whole of it, eight
 // cases and seven peers, takes under five minutes; quick, with the small messages
@@ -41,34 +36,13 @@ const (
 	startTime = 2 * time.Second
 	// cellTime is what a cell takes beside its load: connecting, the last answers.
 	cellTime = 15 * time.Millisecond
-	// overtime is how many times the expected a run may take, and a minute.
-	overtime = 3
 )
 
 // Options say what to run.
 type Options struct {
-	// Self makes a command that is this program with other arguments.
-	Self   func(args ...string) *exec.Cmd
-	Peers  []Peer
-	Cases  []Case
-	Blocks int
-	Window time.Duration
-	Seed   uint64
-	// Quick is said in the result: a run too short to decide anything by.
-	Quick bool
-	// Flags are said in the result: what the run was started with.
-	Flags []string
-	// Progress is told what goes on; nil for nobody.
-	Progress func(Progress)
-}
-
-// Progress is what a run is about to do.
-type Progress struct {
-	Block, Blocks int
-	// Doing is in words.
-	Doing string
-	// Left is the time until the end, as planned.
-	Left time.Duration
+	comparison.Plan
+	Peers []Peer
+	Cases []Case
 }
 
 // timing of the run's cells.
@@ -85,12 +59,10 @@ func (o Options) cell() time.Duration { return o.timing().settle + o.Window + ce
 
 // Check refuses what cannot be run.
 func (o Options) Check() error {
-	switch {
-	case o.Blocks < 1 || o.Blocks > BlocksMax:
-		return fmt.Errorf("%d blocks: there can be 1 to %d", o.Blocks, BlocksMax)
-	case o.Window < WindowMin || o.Window > WindowMax:
-		return fmt.Errorf("a window of %v: it can be %v to %v", o.Window, WindowMin, WindowMax)
-	case len(o.Peers) == 0 || len(o.Cases) == 0:
+	if err := o.Plan.Check(WindowMin); err != nil {
+		return err
+	}
+	if len(o.Peers) == 0 || len(o.Cases) == 0 {
 		return errors.New("nothing to measure")
 	}
 	return nil
@@ -126,26 +98,18 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	started := time.Now()
-	limit := overtime*o.Expected() + time.Minute
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run took longer than %v", limit))
+	ctx, cancel := comparison.Bounded(ctx, o.Expected())
 	defer cancel()
-	dir, err := os.MkdirTemp("", "breakbank-peers-")
-	if err != nil {
-		return nil, fmt.Errorf("make a directory for the peers: %w", err)
-	}
 	here, versions, missing := Installed(o.Peers)
-	r := &runner{
-		options: o, missing: missing, table: newTable(),
-		lineup: lineup{self: o.Self, threads: runtime.NumCPU(), ports: ports.New(), dir: dir},
-	}
-	err = errors.Join(os.Chmod(dir, dirMode), r.blocks(ctx, here))
-	if gone := os.RemoveAll(dir); gone != nil {
-		err = errors.Join(err, fmt.Errorf("remove the peers' directory: %w", gone))
-	}
+	r := &runner{options: o, missing: missing, table: newTable()}
+	err := comparison.InDirectory("the peers", func(dir string) error {
+		r.lineup = lineup{self: o.Self, threads: runtime.NumCPU(), ports: ports.New(), dir: dir}
+		return errors.Join(os.Chmod(dir, dirMode), r.blocks(ctx, here))
+	})
 	if err != nil && ctx.Err() == nil {
 		return nil, err
 	}
-	return conclude(o, r, Environment{
+	return conclude(o, r, comparison.Environment{
 		Environment: machine.Describe(started, o.Flags), Versions: versions,
 	}, context.Cause(ctx)), nil
 }
@@ -190,7 +154,7 @@ type turn struct {
 // turn starts the peers, measures every cell once and ends them. It returns the
 // peers that came up.
 func (r *runner) turn(ctx context.Context, t *turn, here []Peer) ([]Peer, error) {
-	r.say(t, "starting the peers afresh")
+	r.options.Say(t.number, "starting the peers afresh", t.left)
 	b, missing, err := r.lineup.start(ctx, t.messageBytes, here)
 	if err != nil {
 		return nil, err
@@ -206,8 +170,8 @@ func (r *runner) turn(ctx context.Context, t *turn, here []Peer) ([]Peer, error)
 		if of.messageBytes() != t.messageBytes {
 			continue
 		}
-		r.say(t, of.Name)
-		arrivals := [2]uint64{t.rng.Uint64(), t.rng.Uint64()}
+		r.options.Say(t.number, of.Name, t.left)
+		arrivals := t.rng.Uint64()
 		for _, k := range t.rng.Perm(len(here)) {
 			s, err := b.measure(ctx, t.number, cell{of: of, peer: here[k].Name}, r.options.timing(), arrivals)
 			switch {
@@ -222,13 +186,6 @@ func (r *runner) turn(ctx context.Context, t *turn, here []Peer) ([]Peer, error)
 		}
 	}
 	return here, nil
-}
-
-// say reports progress.
-func (r *runner) say(t *turn, doing string) {
-	if r.options.Progress != nil {
-		r.options.Progress(Progress{Block: t.number + 1, Blocks: r.options.Blocks, Doing: doing, Left: t.left})
-	}
 }
 
 // without leaves out the peers that are missing.

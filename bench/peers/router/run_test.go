@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"breakbank/bench/peers/comparison"
 )
 
 // asCommand makes the test binary the part of the command that runs start.
@@ -64,7 +66,7 @@ func tiny(t *testing.T, cases []Case, names ...string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Self: self, Peers: chosen, Cases: cases, Blocks: 1, Window: 100 * time.Millisecond, Seed: 1}
+	return Options{Plan: comparison.Plan{Self: self, Blocks: 1, Window: 100 * time.Millisecond, Seed: 1}, Peers: chosen, Cases: cases}
 }
 
 // TestEveryCaseGoesThrough: a real run, with processes and all, of each case and
@@ -115,7 +117,7 @@ func TestAnInterruptedRunKeepsWhatItHas(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	t.Setenv("TMPDIR", t.TempDir())
-	o.Progress = func(p Progress) {
+	o.Progress = func(p comparison.Progress) {
 		if p.Block == 2 {
 			cancel()
 		}

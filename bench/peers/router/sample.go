@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"breakbank/bench/machine"
+	"breakbank/bench/peers/process"
 	"breakbank/bench/peers/router/driver"
-	"breakbank/bench/peers/router/process"
 )
 
 // sample is what one block measured of one cell.
@@ -68,7 +67,7 @@ func (b *block) read(peer string) (meter, error) {
 
 // measure puts a case to a peer and measures one window of it. seed draws the
 // times of a Paced case: the same for every peer of a block.
-func (b *block) measure(ctx context.Context, number int, c cell, t timing, seed [2]uint64) (sample, error) {
+func (b *block) measure(ctx context.Context, number int, c cell, t timing, seed uint64) (sample, error) {
 	message, err := driver.UnaryCall(c.of.RequestBytes, c.of.AnswerBytes)
 	if err != nil {
 		return sample{}, err
@@ -79,7 +78,7 @@ func (b *block) measure(ctx context.Context, number int, c cell, t timing, seed 
 		Settle: t.settle, Window: t.window,
 	}
 	if c.of.Load == Paced {
-		load.Arrivals = driver.Poisson(c.of.RatePerS, t.settle+t.window, rand.New(rand.NewPCG(seed[0], seed[1])))
+		load.RatePerS, load.Seed = c.of.RatePerS, seed
 	}
 	var opened, closed meter
 	var errs [2]error

@@ -5,7 +5,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"breakbank/bench/machine"
+	"breakbank/bench/peers/comparison"
 	"breakbank/bench/peers/router/driver"
 	"breakbank/bench/result"
 	"breakbank/bench/stats"
@@ -19,54 +19,28 @@ const keptUpMin = 0.98
 // table holds samples, by cell and block, and sums of them. One goroutine uses
 // it.
 type table struct {
-	samples map[cell]map[int]sample
-	times   map[cell]times
-	// spent is what the machine's cores did in all windows, ours what this run
-	// used of it.
-	spent machine.Time
-	ours  time.Duration
+	*comparison.Table[cell, sample]
+	times map[cell]times
 }
 
 // times are the latencies of all samples of a cell.
 type times struct{ response, sendDelay *hdrhistogram.Histogram }
 
-func newTable() *table { return &table{samples: map[cell]map[int]sample{}, times: map[cell]times{}} }
+func newTable() *table {
+	return &table{Table: comparison.NewTable[cell, sample](), times: map[cell]times{}}
+}
 
 // add takes a sample in. Its histograms are merged into the cell's and not kept:
 // there are hundreds of samples, and each has a megabyte of them.
 func (t *table) add(s sample) {
-	if t.samples[s.cell] == nil {
-		t.samples[s.cell] = map[int]sample{}
+	if !t.Has(s.cell) {
 		t.times[s.cell] = times{driver.NewHistogram(), driver.NewHistogram()}
 	}
 	t.times[s.cell].response.Merge(s.driver.Response)
 	t.times[s.cell].sendDelay.Merge(s.driver.SendDelay)
 	s.p50, s.p99 = quantileOf(s.driver.Response, 0.5), quantileOf(s.driver.Response, 0.99)
 	s.driver.Response, s.driver.Service, s.driver.SendDelay = nil, nil, nil
-	t.samples[s.cell][s.block] = s
-	t.spent = t.spent.Plus(s.machine)
-	t.ours += s.peer + s.echo + s.own
-}
-
-// pairs hands over the samples of two cells, block by block, where both have
-// one.
-func (t *table) pairs(a, b cell, take func(a, b sample)) {
-	for _, s := range t.ordered(a) {
-		if other, there := t.samples[b][s.block]; there {
-			take(s, other)
-		}
-	}
-}
-
-// ordered is a cell's samples in the order of their blocks.
-func (t *table) ordered(c cell) []sample {
-	var list []sample
-	for block := range BlocksMax {
-		if s, there := t.samples[c][block]; there {
-			list = append(list, s)
-		}
-	}
-	return list
+	t.Add(s.cell, s.block, s, s.machine, s.peer+s.echo+s.own)
 }
 
 // conclude sums a cell up.
@@ -75,7 +49,7 @@ func (t *table) conclude(c cell) Cell {
 	var rates, cpu []float64
 	var echo, own time.Duration
 	var due, unsent int64
-	for _, s := range t.ordered(c) {
+	for _, s := range t.Of(c) {
 		out.Blocks++
 		out.Requests += s.driver.Done
 		out.Failed += s.driver.Failed
@@ -109,16 +83,7 @@ func (t *table) conclude(c cell) Cell {
 // cpuRatio is a cell's processor time a request as a multiple of that of
 // another peer under the same case, nil if that was not measured.
 func (t *table) cpuRatio(c cell, to string) *stats.Estimate {
-	var above, below []float64
-	t.pairs(c, cell{of: c.of, peer: to}, func(a, b sample) {
-		above = append(above, microsecondsEach(a.peer, a.driver.Done))
-		below = append(below, microsecondsEach(b.peer, b.driver.Done))
-	})
-	if len(above) == 0 || c.peer == to {
-		return nil
-	}
-	e := stats.Ratio(above, below)
-	return &e
+	return t.Ratio(c, cell{of: c.of, peer: to}, func(s sample) float64 { return microsecondsEach(s.peer, s.driver.Done) })
 }
 
 // added estimates by how much a quantile is above that of direct.
@@ -128,7 +93,7 @@ func (t *table) added(c cell, of func(sample) quantile) *stats.Estimate {
 		return nil
 	}
 	var list []float64
-	for block := range BlocksMax {
+	for block := range comparison.BlocksMax {
 		if v, there := values[block]; there {
 			list = append(list, v)
 		}
@@ -144,9 +109,9 @@ func (t *table) addedEach(c cell, of func(sample) quantile) map[int]float64 {
 	if c.peer == direct {
 		return values
 	}
-	t.pairs(c, cell{of: c.of, peer: direct}, func(through, past sample) {
+	t.Pairs(c, cell{of: c.of, peer: direct}, func(block int, through, past sample) {
 		if a, b := of(through), of(past); a.enough && b.enough {
-			values[through.block] = a.ms - b.ms
+			values[block] = a.ms - b.ms
 		}
 	})
 	return values

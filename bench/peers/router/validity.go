@@ -4,19 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"breakbank/bench/peers/comparison"
 )
 
-// Bounds of a run that is to be believed (measurement.md, "Verdict").
-const (
-	// stealMax is the share of the machine's time that its host may give to
-	// others.
-	stealMax = 0.05
-	// othersMax is the share that may go to processes outside the run.
-	othersMax = 0.05
-	// sendDelayMaxMs is the p99 by which the driver may be late, on cores that
-	// it shares with the measured.
-	sendDelayMaxMs = 5
-)
+// sendDelayMaxMs is the p99 by which the driver may be late, on cores that it
+// shares with the measured (measurement.md, "Verdict").
+const sendDelayMaxMs = 5
 
 // invalid lists why a result must not be believed; none, and it may.
 func invalid(r *Result, spoiled []string, stopped error) []string {
@@ -28,12 +22,7 @@ func invalid(r *Result, spoiled []string, stopped error) []string {
 	if len(r.Cells) == 0 {
 		because("nothing was measured")
 	}
-	if r.StealShare > stealMax {
-		because("the machine was starved: its host gave %.0f %% of its time to others, more than %.0f %%", r.StealShare*100, stealMax*100)
-	}
-	if r.OthersShare > othersMax {
-		because("the machine was not left alone: other processes took %.0f %% of its time, more than %.0f %%", r.OthersShare*100, othersMax*100)
-	}
+	reasons = append(reasons, r.Starved()...)
 	for _, m := range r.Missing {
 		if m.Install == "" {
 			because("%s could not be measured: %s", m.Peer, m.Why)
@@ -45,10 +34,10 @@ func invalid(r *Result, spoiled []string, stopped error) []string {
 	for _, c := range r.Cells {
 		name := c.Peer + ", " + c.Case
 		if c.Failed > 0 {
-			because("%s: %s failed beside %d that did not: %s", name, plural(int(c.Failed), "request"), c.Requests, mostOften(c.Errors))
+			because("%s: %s failed beside %d that did not: %s", name, comparison.Plural(int(c.Failed), "request"), c.Requests, mostOften(c.Errors))
 		}
 		if c.KeptUp && c.Unanswered > 0 {
-			because("%s: %s had no answer", name, plural(int(c.Unanswered), "request"))
+			because("%s: %s had no answer", name, comparison.Plural(int(c.Unanswered), "request"))
 		}
 		switch {
 		case c.KeptUp && c.SendDelayP99Ms > sendDelayMaxMs:

@@ -37,7 +37,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // collector reads the router's counters whenever it is asked.
 type collector struct {
-	router Router
+	router func() Router // nil while there is none
 
 	statuses []family[router.Status]
 	gauges   []family[router.Metrics]
@@ -48,13 +48,17 @@ type collector struct {
 
 var _ prometheus.Collector = (*collector)(nil)
 
-func newCollector(r Router) *collector {
+// NewCollector returns the metrics of a router that may be replaced: current is
+// asked at each scrape, from any goroutine, and returns nil while there is none.
+func NewCollector(current func() Router) prometheus.Collector { return newCollector(current) }
+
+func newCollector(current func() Router) *collector {
 	const (
 		counter = prometheus.CounterValue
 		gauge   = prometheus.GaugeValue
 	)
 	return &collector{
-		router: r,
+		router: current,
 		statuses: []family[router.Status]{
 			newFamily("table_revision", "Revision of the registry up to which the table is complete.", gauge,
 				func(s router.Status) float64 { return float64(s.Revision) }),
@@ -109,7 +113,11 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 }
 
 func (c *collector) Collect(to chan<- prometheus.Metric) {
-	status, m := c.router.Status(), c.router.Metrics()
+	r := c.router()
+	if r == nil {
+		return
+	}
+	status, m := r.Status(), r.Metrics()
 	collect(to, c.statuses, status)
 	collect(to, c.gauges, m)
 	to <- prometheus.MustNewConstMetric(c.source, prometheus.GaugeValue, 1, status.Source)
@@ -206,7 +214,7 @@ func metricsHandler(r Router, f Facts) http.Handler {
 	build.Set(1)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		newCollector(r), build, collectors.NewGoCollector(),
+		newCollector(func() Router { return r }), build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})

@@ -112,7 +112,8 @@ func (o *outage) startServer(i int, l net.Listener) *apiserver.Server {
 
 func (o *outage) goDark() {
 	for _, relay := range o.relays {
-		relay.Blackhole()
+		_, err := relay.Blackhole(context.Background())
+		o.must(err)
 	}
 }
 
@@ -151,6 +152,9 @@ type mirror struct {
 	mu    sync.Mutex
 	table map[string]string // service → addresses
 	state State
+	// bases and doubts are what the states said, in order.
+	bases  []Basis
+	doubts []string
 }
 
 func (o *outage) startRouter(parser string, dir string, policies ...string) *mirror {
@@ -193,7 +197,20 @@ func (m *mirror) apply(changes []Publish, state State) {
 			delete(m.table, name)
 		}
 	}
+	if state.Basis != m.state.Basis {
+		m.bases = append(m.bases, state.Basis)
+	}
+	if state.Detail != m.state.Detail && strings.Contains(state.Detail, "in doubt") {
+		m.doubts = append(m.doubts, state.Detail)
+	}
 	m.state = state
+}
+
+// firstDoubt is what a router's source was first doubted for.
+func (m *mirror) firstDoubt() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.doubts[:min(1, len(m.doubts))], "")
 }
 
 func (m *mirror) now() (map[string]string, State) {
@@ -202,18 +219,18 @@ func (m *mirror) now() (map[string]string, State) {
 	return maps.Clone(m.table), m.state
 }
 
-// within waits until a router's table and state are as wanted.
-func (m *mirror) within(t *testing.T, limit time.Duration, what string, holds func(map[string]string, State) bool) {
+// await waits until a router's table and state are as wanted.
+func (m *mirror) await(t *testing.T, what string, holds func(map[string]string, State) bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(limit); ; <-tick.C {
+	for deadline := time.Now().Add(patience); ; <-tick.C {
 		table, state := m.now()
 		if holds(table, state) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s\ntable %v\nstate %+v", limit, what, table, state)
+			t.Fatalf("not within %v: %s\ntable %v\nstate %+v", patience, what, table, state)
 		}
 	}
 }
@@ -231,15 +248,15 @@ func TestOutage(t *testing.T) {
 	ledger := func(want string) func(map[string]string, State) bool {
 		return func(table map[string]string, s State) bool { return table["ledger"] == want && s.Synced }
 	}
-	old.within(t, patience, "first list", ledger("1001 1002"))
-	guarded.within(t, patience, "first list", ledger("1001 1002"))
+	old.await(t, "first list", ledger("1001 1002"))
+	guarded.await(t, "first list", ledger("1001 1002"))
 
 	// The day before: pots is scaled to zero. Watch events are decoded singly,
 	// so nothing happens.
 	o.set("pots")
 	o.set("ledger", 1001, 1002, 1003)
-	old.within(t, patience, "the event after the bad one", ledger("1001 1002 1003"))
-	guarded.within(t, patience, "the event after the bad one", ledger("1001 1002 1003"))
+	old.await(t, "the event after the bad one", ledger("1001 1002 1003"))
+	guarded.await(t, "the event after the bad one", ledger("1001 1002 1003"))
 	if table, _ := old.now(); table["pots"] != "2001" {
 		t.Errorf("pots is %q: the bad event was not dropped", table["pots"])
 	}
@@ -248,7 +265,7 @@ func TestOutage(t *testing.T) {
 		s, err := snapshotFile{dir}.load()
 		return err == nil && slices.ContainsFunc(s.Entries, func(e Entry) bool { return len(e.Endpoints) == 3 })
 	}
-	guarded.within(t, patience, "the snapshot is saved", func(map[string]string, State) bool { return saved() })
+	guarded.await(t, "the snapshot is saved", func(map[string]string, State) bool { return saved() })
 	if got := guarded.etcd.Reads(); got != 0 {
 		t.Errorf("%d direct reads of etcd while the API servers are well", got)
 	}
@@ -258,19 +275,24 @@ func TestOutage(t *testing.T) {
 	o.set("ledger", 1004)
 	guarded.runner.Testify(Evidence{Kind: Unreachable, Service: "ledger", Addr: "127.0.0.1:1001"})
 	old.runner.Testify(Evidence{Kind: Unreachable, Service: "ledger", Addr: "127.0.0.1:1001"})
-	guarded.within(t, 2*time.Second, "etcd is found by evidence", func(table map[string]string, s State) bool {
+	guarded.await(t, "etcd is found", func(table map[string]string, s State) bool {
 		return table["ledger"] == "1004" && s.Source == "etcd"
 	})
+	if why := guarded.firstDoubt(); !strings.Contains(why, Unreachable.String()) {
+		t.Errorf("first doubted for %q, want the evidence", why)
+	}
 
-	// A router that starts now: at once from disk, and from etcd within a
-	// second or so. One of 2017 has no name at all.
+	// A router that starts now: first from disk, then from etcd. One of 2017 has
+	// no name at all.
 	cold := o.startRouter("linkerd-2017", dir, "snapshot", "quarantine", "heartbeat")
-	cold.within(t, 200*time.Millisecond, "the snapshot serves at once", func(table map[string]string, s State) bool {
-		return table["ledger"] != "" && s.Basis != Pending
-	})
-	cold.within(t, 3*time.Second, "a source is found", func(table map[string]string, s State) bool {
+	cold.await(t, "a source is found", func(table map[string]string, s State) bool {
 		return table["ledger"] == "1004" && s.Basis == FromSource
 	})
+	cold.mu.Lock()
+	if bases := cold.bases; !slices.Equal(bases, []Basis{FromSnapshot, FromSource}) {
+		t.Errorf("its table came from %v in turn, want the snapshot and then a source", bases)
+	}
+	cold.mu.Unlock()
 	restarted := o.startRouter("linkerd-2017", "", "keep-last")
 	if table, s := old.now(); table["ledger"] != "1001 1002 1003" || !s.Synced {
 		t.Errorf("the router of 2017 knows of the deploy: %v, %+v", table, s)
@@ -278,13 +300,13 @@ func TestOutage(t *testing.T) {
 
 	// Nobody restarts the silence: still dark, still followed.
 	o.set("ledger", 1005)
-	guarded.within(t, time.Second, "etcd goes on being followed", ledger("1005"))
+	guarded.await(t, "etcd goes on being followed", ledger("1005"))
 
 	// The API servers are restarted. Fresh caches do not reach back, lists meet
 	// the poison: the waiting router is poisoned, the old one stays stale.
 	o.restartServers()
-	restarted.within(t, patience, "poisoned", func(_ map[string]string, s State) bool { return s.Poisoned })
-	old.within(t, patience, "the old one must list again", func(_ map[string]string, s State) bool {
+	restarted.await(t, "poisoned", func(_ map[string]string, s State) bool { return s.Poisoned })
+	old.await(t, "the old one must list again", func(_ map[string]string, s State) bool {
 		return strings.HasPrefix(s.Detail, "listing")
 	})
 	if table, _ := old.now(); table["ledger"] != "1001 1002 1003" {
@@ -294,7 +316,7 @@ func TestOutage(t *testing.T) {
 	// Mechanism 7: pots is deleted, and everyone recovers by themselves.
 	o.must(o.store.Delete(t.Context(), resource, "pots"))
 	for name, m := range map[string]*mirror{"old": old, "restarted": restarted, "guarded": guarded, "cold": cold} {
-		m.within(t, patience, name+" recovers", func(table map[string]string, s State) bool {
+		m.await(t, name+" recovers", func(table map[string]string, s State) bool {
 			_, pots := table["pots"]
 			return table["ledger"] == "1005" && s.Synced && !pots
 		})
@@ -311,10 +333,13 @@ func TestAQuietRegistryConfirms(t *testing.T) {
 	o := newOutage(t)
 	o.set("ledger", 1001)
 	m := o.startRouter("linkerd-2018", "", "heartbeat")
-	m.within(t, patience, "first list", func(table map[string]string, s State) bool { return table["ledger"] == "1001" && s.Synced })
+	m.await(t, "first list", func(table map[string]string, s State) bool { return table["ledger"] == "1001" && s.Synced })
 	o.goDark()
 	m.runner.Testify(Evidence{Kind: Unreachable, Service: "ledger", Addr: "127.0.0.1:1001"})
-	m.within(t, 2*time.Second, "etcd is believed", func(_ map[string]string, s State) bool {
+	m.await(t, "etcd is believed", func(_ map[string]string, s State) bool {
 		return s.Detail == "watching etcd"
 	})
+	if why := m.firstDoubt(); !strings.Contains(why, Unreachable.String()) {
+		t.Errorf("first doubted for %q, want the evidence", why)
+	}
 }

@@ -96,12 +96,12 @@ func TestRunnerProbes(t *testing.T) {
 	})
 	stop := sync.OnceFunc(m.runner.Close)
 	t.Cleanup(stop)
-	m.within(t, patience, "the list", func(table map[string]string, _ State) bool { return table["ledger"] == "1 2" })
+	m.await(t, "the list", func(table map[string]string, _ State) bool { return table["ledger"] == "1 2" })
 	source.Replace(Addresses{})
-	m.within(t, patience, "who refuses goes at once, who is silent does not", func(table map[string]string, s State) bool {
+	m.await(t, "who refuses goes at once, who is silent does not", func(table map[string]string, s State) bool {
 		return table["ledger"] == "2" && s.Kept == 1 && asking.Load() >= 1
 	})
-	m.within(t, patience, "who is silent again goes", func(table map[string]string, _ State) bool {
+	m.await(t, "who is silent again goes", func(table map[string]string, _ State) bool {
 		_, known := table["ledger"]
 		return !known && asking.Load() >= lateAllowed
 	})
@@ -110,9 +110,9 @@ func TestRunnerProbes(t *testing.T) {
 	// leak check of this package watches as well.
 	before := asking.Load()
 	source.Replace(Addresses{"ledger": {"127.0.0.1:2"}})
-	m.within(t, patience, "it is back", func(table map[string]string, _ State) bool { return table["ledger"] == "2" })
+	m.await(t, "it is back", func(table map[string]string, _ State) bool { return table["ledger"] == "2" })
 	source.Replace(Addresses{})
-	m.within(t, patience, "it is asked", func(map[string]string, State) bool { return asking.Load() > before })
+	m.await(t, "it is asked", func(map[string]string, State) bool { return asking.Load() > before })
 	stop()
 	close(closed)
 }

@@ -59,7 +59,7 @@ func TestAnotherAPIServer(t *testing.T) {
 			m := startAgainst(t, k, client.Options{Namespace: client.AllNamespaces}, "keep-last")
 			says := func(what string, want map[string]string) {
 				t.Helper()
-				m.within(t, patience, what, func(table map[string]string, s State) bool {
+				m.await(t, what, func(table map[string]string, s State) bool {
 					for service, addrs := range want {
 						if got, known := table[service]; got != addrs || known == (addrs == "") {
 							return false
@@ -123,10 +123,10 @@ func TestRetryAfterIsKept(t *testing.T) {
 	k := newKubelike(t)
 	k.set("default", "ledger", oneSubset(1))
 	m := startAgainst(t, k, client.Options{}, "keep-last")
-	m.within(t, patience, "first list", func(table map[string]string, s State) bool { return table["ledger"] == "1" && s.Synced })
+	m.await(t, "first list", func(table map[string]string, s State) bool { return table["ledger"] == "1" && s.Synced })
 	k.busyFor(time.Second)
 	k.set("default", "ledger", oneSubset(2))
-	m.within(t, patience, "after the rest", func(table map[string]string, _ State) bool { return table["ledger"] == "2" })
+	m.await(t, "after the rest", func(table map[string]string, _ State) bool { return table["ledger"] == "2" })
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.askedBusy != 0 {

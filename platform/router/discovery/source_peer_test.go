@@ -155,12 +155,12 @@ func TestGossip(t *testing.T) {
 	seen := start(source)
 	served := httptest.NewServer(TableHandler(seen.runner.Told))
 	t.Cleanup(served.Close)
-	seen.within(t, patience, "its list", func(table map[string]string, s State) bool { return table["ledger"] == "2" && s.Basis == FromSource })
+	seen.await(t, "its list", func(table map[string]string, s State) bool { return table["ledger"] == "2" && s.Basis == FromSource })
 
 	lost := start(&deadSource{table: NewStatic("dead", old)}, NewPeer(served.URL))
-	lost.within(t, patience, "what was", func(table map[string]string, _ State) bool { return table["ledger"] == "1" })
+	lost.await(t, "what was", func(table map[string]string, _ State) bool { return table["ledger"] == "1" })
 	lost.runner.Testify(Evidence{Kind: Unreachable, Service: "ledger", Addr: "127.0.0.1:1"})
-	lost.within(t, patience, "the peer's table", func(table map[string]string, s State) bool {
+	lost.await(t, "the peer's table", func(table map[string]string, s State) bool {
 		return table["ledger"] == "2" && s.Basis == FromPeer && s.Revision == 2 && !s.HeardAt.IsZero()
 	})
 	if told, err := lost.runner.Told(t.Context(), 0); err != nil || told.Revision != 0 {

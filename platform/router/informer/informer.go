@@ -24,8 +24,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -60,7 +58,6 @@ type Config struct {
 // Informer follows Endpoints until it is closed.
 type Informer struct {
 	config  Config
-	factory informers.SharedInformerFactory
 	shared  cache.SharedIndexInformer
 	events  chan event
 	heardAt atomic.Int64 // Unix nanoseconds, 0 never
@@ -83,12 +80,11 @@ func Start(c Config) (*Informer, error) {
 	i := &Informer{config: c, events: make(chan event, eventQueue)}
 	transport := &http.Transport{DialContext: dialAny(c.APIServers)}
 	i.idle = transport.CloseIdleConnections
-	clients, err := kubernetes.NewForConfigAndClient(&rest.Config{Host: c.APIServers[0]}, &http.Client{Transport: &listening{transport, &i.heardAt}})
+	var err error
+	i.shared, err = Shared(rest.Config{Host: c.APIServers[0]}, &http.Client{Transport: &listening{transport, &i.heardAt}})
 	if err != nil {
 		return nil, fmt.Errorf("client-go informer: %w", err)
 	}
-	i.factory = informers.NewSharedInformerFactoryWithOptions(clients, 0, informers.WithNamespace(registry.Namespace))
-	i.shared = i.factory.Core().V1().Endpoints().Informer()
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.FromSlogHandler(c.Log.Handler())))
 	i.cancel = cancel
 	handler, err := i.shared.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -100,7 +96,7 @@ func Start(c Config) (*Informer, error) {
 		cancel()
 		return nil, fmt.Errorf("client-go informer: %w", err)
 	}
-	i.factory.StartWithContext(ctx)
+	i.work.Go(func() { i.shared.RunWithContext(ctx) })
 	i.work.Go(func() { i.run(ctx, handler.HasSynced) })
 	return i, nil
 }
@@ -108,7 +104,6 @@ func Start(c Config) (*Informer, error) {
 // Close stops everything and waits for it.
 func (i *Informer) Close() {
 	i.cancel()
-	i.factory.Shutdown()
 	i.work.Wait()
 	i.idle()
 }

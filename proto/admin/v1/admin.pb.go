@@ -132,9 +132,16 @@ type GetTopologyResponse struct {
 	ApiServers []*Part                `protobuf:"bytes,2,rep,name=api_servers,json=apiServers,proto3" json:"api_servers,omitempty"`
 	Nodes      []*Part                `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	// edges are the instances with fixed addresses, standin among them.
-	Edges         []*Edge `protobuf:"bytes,4,rep,name=edges,proto3" json:"edges,omitempty"`
-	Book          *Part   `protobuf:"bytes,5,opt,name=book,proto3" json:"book,omitempty"`
-	Nats          *Part   `protobuf:"bytes,6,opt,name=nats,proto3" json:"nats,omitempty"`
+	Edges []*Edge `protobuf:"bytes,4,rep,name=edges,proto3" json:"edges,omitempty"`
+	Book  *Part   `protobuf:"bytes,5,opt,name=book,proto3" json:"book,omitempty"`
+	Nats  *Part   `protobuf:"bytes,6,opt,name=nats,proto3" json:"nats,omitempty"`
+	// layout is how the platform is spread over processes: single, processes or
+	// containers.
+	Layout string `protobuf:"bytes,7,opt,name=layout,proto3" json:"layout,omitempty"`
+	// generation names the settings that the platform runs with; see Reset.
+	Generation string `protobuf:"bytes,8,opt,name=generation,proto3" json:"generation,omitempty"`
+	// unready says what is not there yet; empty when all is.
+	Unready       []string `protobuf:"bytes,9,rep,name=unready,proto3" json:"unready,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -207,6 +214,27 @@ func (x *GetTopologyResponse) GetBook() *Part {
 func (x *GetTopologyResponse) GetNats() *Part {
 	if x != nil {
 		return x.Nats
+	}
+	return nil
+}
+
+func (x *GetTopologyResponse) GetLayout() string {
+	if x != nil {
+		return x.Layout
+	}
+	return ""
+}
+
+func (x *GetTopologyResponse) GetGeneration() string {
+	if x != nil {
+		return x.Generation
+	}
+	return ""
+}
+
+func (x *GetTopologyResponse) GetUnready() []string {
+	if x != nil {
+		return x.Unready
 	}
 	return nil
 }
@@ -583,13 +611,18 @@ func (x *RouterState) GetAttempts() int64 {
 }
 
 type InstanceState struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Service       string                 `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	Node          string                 `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
-	Address       string                 `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
-	Ready         bool                   `protobuf:"varint,6,opt,name=ready,proto3" json:"ready,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Service string                 `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
+	Version string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Node    string                 `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
+	Address string                 `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
+	Ready   bool                   `protobuf:"varint,6,opt,name=ready,proto3" json:"ready,omitempty"`
+	// pid, started_at and process_state (running, stopped or gone, by the kernel)
+	// are of an instance that is a process of its own.
+	Pid           int64                  `protobuf:"varint,7,opt,name=pid,proto3" json:"pid,omitempty"`
+	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	ProcessState  string                 `protobuf:"bytes,9,opt,name=process_state,json=processState,proto3" json:"process_state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -666,6 +699,27 @@ func (x *InstanceState) GetReady() bool {
 	return false
 }
 
+func (x *InstanceState) GetPid() int64 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+func (x *InstanceState) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *InstanceState) GetProcessState() string {
+	if x != nil {
+		return x.ProcessState
+	}
+	return ""
+}
+
 type APIServerState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -729,14 +783,16 @@ func (x *APIServerState) GetReady() bool {
 }
 
 type WatchStateResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	At            *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
-	EtcdRevision  int64                  `protobuf:"varint,2,opt,name=etcd_revision,json=etcdRevision,proto3" json:"etcd_revision,omitempty"`
-	Routers       []*RouterState         `protobuf:"bytes,3,rep,name=routers,proto3" json:"routers,omitempty"`
-	Instances     []*InstanceState       `protobuf:"bytes,4,rep,name=instances,proto3" json:"instances,omitempty"`
-	Members       []*Member              `protobuf:"bytes,5,rep,name=members,proto3" json:"members,omitempty"`
-	ApiServers    []*APIServerState      `protobuf:"bytes,6,rep,name=api_servers,json=apiServers,proto3" json:"api_servers,omitempty"`
-	Faults        []*Fault               `protobuf:"bytes,7,rep,name=faults,proto3" json:"faults,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	At           *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	EtcdRevision int64                  `protobuf:"varint,2,opt,name=etcd_revision,json=etcdRevision,proto3" json:"etcd_revision,omitempty"`
+	Routers      []*RouterState         `protobuf:"bytes,3,rep,name=routers,proto3" json:"routers,omitempty"`
+	Instances    []*InstanceState       `protobuf:"bytes,4,rep,name=instances,proto3" json:"instances,omitempty"`
+	Members      []*Member              `protobuf:"bytes,5,rep,name=members,proto3" json:"members,omitempty"`
+	ApiServers   []*APIServerState      `protobuf:"bytes,6,rep,name=api_servers,json=apiServers,proto3" json:"api_servers,omitempty"`
+	Faults       []*Fault               `protobuf:"bytes,7,rep,name=faults,proto3" json:"faults,omitempty"`
+	// processes are those of the platform, where it has several.
+	Processes     []*ProcessState `protobuf:"bytes,8,rep,name=processes,proto3" json:"processes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -820,6 +876,279 @@ func (x *WatchStateResponse) GetFaults() []*Fault {
 	return nil
 }
 
+func (x *WatchStateResponse) GetProcesses() []*ProcessState {
+	if x != nil {
+		return x.Processes
+	}
+	return nil
+}
+
+// ProcessState is a process of the platform, seen from outside.
+type ProcessState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Role  string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	Zone  string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	// reachable says whether its admin listener answers.
+	Reachable bool                   `protobuf:"varint,4,opt,name=reachable,proto3" json:"reachable,omitempty"`
+	Pid       int64                  `protobuf:"varint,5,opt,name=pid,proto3" json:"pid,omitempty"`
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// unready says why it is not ready; empty when it is.
+	Unready string `protobuf:"bytes,7,opt,name=unready,proto3" json:"unready,omitempty"`
+	// admin_address is its admin listener's; empty where it has none.
+	AdminAddress  string `protobuf:"bytes,8,opt,name=admin_address,json=adminAddress,proto3" json:"admin_address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProcessState) Reset() {
+	*x = ProcessState{}
+	mi := &file_admin_v1_admin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProcessState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProcessState) ProtoMessage() {}
+
+func (x *ProcessState) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProcessState.ProtoReflect.Descriptor instead.
+func (*ProcessState) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ProcessState) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ProcessState) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *ProcessState) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *ProcessState) GetReachable() bool {
+	if x != nil {
+		return x.Reachable
+	}
+	return false
+}
+
+func (x *ProcessState) GetPid() int64 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+func (x *ProcessState) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *ProcessState) GetUnready() string {
+	if x != nil {
+		return x.Unready
+	}
+	return ""
+}
+
+func (x *ProcessState) GetAdminAddress() string {
+	if x != nil {
+		return x.AdminAddress
+	}
+	return ""
+}
+
+type ResetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// settings are changes to the topology file, as YAML.
+	Settings string `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	// generation names them, for the caller to know them by.
+	Generation    string `protobuf:"bytes,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetRequest) Reset() {
+	*x = ResetRequest{}
+	mi := &file_admin_v1_admin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetRequest) ProtoMessage() {}
+
+func (x *ResetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetRequest.ProtoReflect.Descriptor instead.
+func (*ResetRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ResetRequest) GetSettings() string {
+	if x != nil {
+		return x.Settings
+	}
+	return ""
+}
+
+func (x *ResetRequest) GetGeneration() string {
+	if x != nil {
+		return x.Generation
+	}
+	return ""
+}
+
+type ResetResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetResponse) Reset() {
+	*x = ResetResponse{}
+	mi := &file_admin_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetResponse) ProtoMessage() {}
+
+func (x *ResetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetResponse.ProtoReflect.Descriptor instead.
+func (*ResetResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+type HoldRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldRequest) Reset() {
+	*x = HoldRequest{}
+	mi := &file_admin_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldRequest) ProtoMessage() {}
+
+func (x *HoldRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
+func (*HoldRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+type HoldResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldResponse) Reset() {
+	*x = HoldResponse{}
+	mi := &file_admin_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldResponse) ProtoMessage() {}
+
+func (x *HoldResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
+func (*HoldResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
 type GrowRegistryRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Members       int32                  `protobuf:"varint,1,opt,name=members,proto3" json:"members,omitempty"`
@@ -829,7 +1158,7 @@ type GrowRegistryRequest struct {
 
 func (x *GrowRegistryRequest) Reset() {
 	*x = GrowRegistryRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_admin_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +1170,7 @@ func (x *GrowRegistryRequest) String() string {
 func (*GrowRegistryRequest) ProtoMessage() {}
 
 func (x *GrowRegistryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_admin_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +1183,7 @@ func (x *GrowRegistryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrowRegistryRequest.ProtoReflect.Descriptor instead.
 func (*GrowRegistryRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GrowRegistryRequest) GetMembers() int32 {
@@ -874,7 +1203,7 @@ type GrowRegistryResponse struct {
 
 func (x *GrowRegistryResponse) Reset() {
 	*x = GrowRegistryResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_admin_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +1215,7 @@ func (x *GrowRegistryResponse) String() string {
 func (*GrowRegistryResponse) ProtoMessage() {}
 
 func (x *GrowRegistryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_admin_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1228,7 @@ func (x *GrowRegistryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrowRegistryResponse.ProtoReflect.Descriptor instead.
 func (*GrowRegistryResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GrowRegistryResponse) GetMembers() int32 {
@@ -926,7 +1255,7 @@ type DeployRequest struct {
 
 func (x *DeployRequest) Reset() {
 	*x = DeployRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_admin_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1267,7 @@ func (x *DeployRequest) String() string {
 func (*DeployRequest) ProtoMessage() {}
 
 func (x *DeployRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_admin_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1280,7 @@ func (x *DeployRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeployRequest.ProtoReflect.Descriptor instead.
 func (*DeployRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeployRequest) GetService() string {
@@ -978,7 +1307,7 @@ type DeployResponse struct {
 
 func (x *DeployResponse) Reset() {
 	*x = DeployResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_admin_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1319,7 @@ func (x *DeployResponse) String() string {
 func (*DeployResponse) ProtoMessage() {}
 
 func (x *DeployResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_admin_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1332,7 @@ func (x *DeployResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeployResponse.ProtoReflect.Descriptor instead.
 func (*DeployResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeployResponse) GetVersion() string {
@@ -1029,7 +1358,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_admin_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1370,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_admin_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1383,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RollbackRequest) GetService() string {
@@ -1074,7 +1403,7 @@ type RollbackResponse struct {
 
 func (x *RollbackResponse) Reset() {
 	*x = RollbackResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_admin_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1415,7 @@ func (x *RollbackResponse) String() string {
 func (*RollbackResponse) ProtoMessage() {}
 
 func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_admin_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1428,7 @@ func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
 func (*RollbackResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RollbackResponse) GetVersion() string {
@@ -1126,7 +1455,7 @@ type ScaleRequest struct {
 
 func (x *ScaleRequest) Reset() {
 	*x = ScaleRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_admin_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1467,7 @@ func (x *ScaleRequest) String() string {
 func (*ScaleRequest) ProtoMessage() {}
 
 func (x *ScaleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_admin_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1480,7 @@ func (x *ScaleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScaleRequest.ProtoReflect.Descriptor instead.
 func (*ScaleRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ScaleRequest) GetService() string {
@@ -1176,7 +1505,7 @@ type ScaleResponse struct {
 
 func (x *ScaleResponse) Reset() {
 	*x = ScaleResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_admin_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1517,7 @@ func (x *ScaleResponse) String() string {
 func (*ScaleResponse) ProtoMessage() {}
 
 func (x *ScaleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_admin_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1530,7 @@ func (x *ScaleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScaleResponse.ProtoReflect.Descriptor instead.
 func (*ScaleResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 type DeleteServiceRequest struct {
@@ -1213,7 +1542,7 @@ type DeleteServiceRequest struct {
 
 func (x *DeleteServiceRequest) Reset() {
 	*x = DeleteServiceRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_admin_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1554,7 @@ func (x *DeleteServiceRequest) String() string {
 func (*DeleteServiceRequest) ProtoMessage() {}
 
 func (x *DeleteServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_admin_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1567,7 @@ func (x *DeleteServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteServiceRequest.ProtoReflect.Descriptor instead.
 func (*DeleteServiceRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeleteServiceRequest) GetService() string {
@@ -1256,7 +1585,7 @@ type DeleteServiceResponse struct {
 
 func (x *DeleteServiceResponse) Reset() {
 	*x = DeleteServiceResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_admin_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1597,7 @@ func (x *DeleteServiceResponse) String() string {
 func (*DeleteServiceResponse) ProtoMessage() {}
 
 func (x *DeleteServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_admin_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1610,7 @@ func (x *DeleteServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteServiceResponse.ProtoReflect.Descriptor instead.
 func (*DeleteServiceResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 type RestartRouterRequest struct {
@@ -1293,7 +1622,7 @@ type RestartRouterRequest struct {
 
 func (x *RestartRouterRequest) Reset() {
 	*x = RestartRouterRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_admin_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1634,7 @@ func (x *RestartRouterRequest) String() string {
 func (*RestartRouterRequest) ProtoMessage() {}
 
 func (x *RestartRouterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_admin_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1647,7 @@ func (x *RestartRouterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartRouterRequest.ProtoReflect.Descriptor instead.
 func (*RestartRouterRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RestartRouterRequest) GetNode() string {
@@ -1336,7 +1665,7 @@ type RestartRouterResponse struct {
 
 func (x *RestartRouterResponse) Reset() {
 	*x = RestartRouterResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_admin_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1677,7 @@ func (x *RestartRouterResponse) String() string {
 func (*RestartRouterResponse) ProtoMessage() {}
 
 func (x *RestartRouterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_admin_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1690,7 @@ func (x *RestartRouterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartRouterResponse.ProtoReflect.Descriptor instead.
 func (*RestartRouterResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 type RestartAPIServerRequest struct {
@@ -1373,7 +1702,7 @@ type RestartAPIServerRequest struct {
 
 func (x *RestartAPIServerRequest) Reset() {
 	*x = RestartAPIServerRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_admin_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1714,7 @@ func (x *RestartAPIServerRequest) String() string {
 func (*RestartAPIServerRequest) ProtoMessage() {}
 
 func (x *RestartAPIServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_admin_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1727,7 @@ func (x *RestartAPIServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartAPIServerRequest.ProtoReflect.Descriptor instead.
 func (*RestartAPIServerRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RestartAPIServerRequest) GetName() string {
@@ -1416,7 +1745,7 @@ type RestartAPIServerResponse struct {
 
 func (x *RestartAPIServerResponse) Reset() {
 	*x = RestartAPIServerResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_admin_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +1757,7 @@ func (x *RestartAPIServerResponse) String() string {
 func (*RestartAPIServerResponse) ProtoMessage() {}
 
 func (x *RestartAPIServerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_admin_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +1770,7 @@ func (x *RestartAPIServerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartAPIServerResponse.ProtoReflect.Descriptor instead.
 func (*RestartAPIServerResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 type ListFaultsRequest struct {
@@ -1452,7 +1781,7 @@ type ListFaultsRequest struct {
 
 func (x *ListFaultsRequest) Reset() {
 	*x = ListFaultsRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[24]
+	mi := &file_admin_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1793,7 @@ func (x *ListFaultsRequest) String() string {
 func (*ListFaultsRequest) ProtoMessage() {}
 
 func (x *ListFaultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[24]
+	mi := &file_admin_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1806,7 @@ func (x *ListFaultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFaultsRequest.ProtoReflect.Descriptor instead.
 func (*ListFaultsRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 // FaultKind is a row of the table of faults.
@@ -1492,7 +1821,7 @@ type FaultKind struct {
 
 func (x *FaultKind) Reset() {
 	*x = FaultKind{}
-	mi := &file_admin_v1_admin_proto_msgTypes[25]
+	mi := &file_admin_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1833,7 @@ func (x *FaultKind) String() string {
 func (*FaultKind) ProtoMessage() {}
 
 func (x *FaultKind) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[25]
+	mi := &file_admin_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1846,7 @@ func (x *FaultKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FaultKind.ProtoReflect.Descriptor instead.
 func (*FaultKind) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FaultKind) GetName() string {
@@ -1551,14 +1880,16 @@ type Fault struct {
 	// proof counts, on the victim's side, what the fault did.
 	Proof int64 `protobuf:"varint,5,opt,name=proof,proto3" json:"proof,omitempty"`
 	// evidence says in words what the proof is.
-	Evidence      string `protobuf:"bytes,6,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	Evidence string `protobuf:"bytes,6,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// momentary says that it was over as soon as it had begun.
+	Momentary     bool `protobuf:"varint,7,opt,name=momentary,proto3" json:"momentary,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_admin_v1_admin_proto_msgTypes[26]
+	mi := &file_admin_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +1901,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[26]
+	mi := &file_admin_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1583,7 +1914,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Fault) GetName() string {
@@ -1628,6 +1959,13 @@ func (x *Fault) GetEvidence() string {
 	return ""
 }
 
+func (x *Fault) GetMomentary() bool {
+	if x != nil {
+		return x.Momentary
+	}
+	return false
+}
+
 type ListFaultsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kinds         []*FaultKind           `protobuf:"bytes,1,rep,name=kinds,proto3" json:"kinds,omitempty"`
@@ -1638,7 +1976,7 @@ type ListFaultsResponse struct {
 
 func (x *ListFaultsResponse) Reset() {
 	*x = ListFaultsResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[27]
+	mi := &file_admin_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1988,7 @@ func (x *ListFaultsResponse) String() string {
 func (*ListFaultsResponse) ProtoMessage() {}
 
 func (x *ListFaultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[27]
+	mi := &file_admin_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +2001,7 @@ func (x *ListFaultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFaultsResponse.ProtoReflect.Descriptor instead.
 func (*ListFaultsResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListFaultsResponse) GetKinds() []*FaultKind {
@@ -1692,7 +2030,7 @@ type InjectFaultRequest struct {
 
 func (x *InjectFaultRequest) Reset() {
 	*x = InjectFaultRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[28]
+	mi := &file_admin_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +2042,7 @@ func (x *InjectFaultRequest) String() string {
 func (*InjectFaultRequest) ProtoMessage() {}
 
 func (x *InjectFaultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[28]
+	mi := &file_admin_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +2055,7 @@ func (x *InjectFaultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InjectFaultRequest.ProtoReflect.Descriptor instead.
 func (*InjectFaultRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *InjectFaultRequest) GetName() string {
@@ -1750,7 +2088,7 @@ type InjectFaultResponse struct {
 
 func (x *InjectFaultResponse) Reset() {
 	*x = InjectFaultResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[29]
+	mi := &file_admin_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +2100,7 @@ func (x *InjectFaultResponse) String() string {
 func (*InjectFaultResponse) ProtoMessage() {}
 
 func (x *InjectFaultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[29]
+	mi := &file_admin_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +2113,7 @@ func (x *InjectFaultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InjectFaultResponse.ProtoReflect.Descriptor instead.
 func (*InjectFaultResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *InjectFaultResponse) GetFault() *Fault {
@@ -1795,7 +2133,7 @@ type ClearFaultRequest struct {
 
 func (x *ClearFaultRequest) Reset() {
 	*x = ClearFaultRequest{}
-	mi := &file_admin_v1_admin_proto_msgTypes[30]
+	mi := &file_admin_v1_admin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +2145,7 @@ func (x *ClearFaultRequest) String() string {
 func (*ClearFaultRequest) ProtoMessage() {}
 
 func (x *ClearFaultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[30]
+	mi := &file_admin_v1_admin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +2158,7 @@ func (x *ClearFaultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearFaultRequest.ProtoReflect.Descriptor instead.
 func (*ClearFaultRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{30}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ClearFaultRequest) GetName() string {
@@ -1846,7 +2184,7 @@ type ClearFaultResponse struct {
 
 func (x *ClearFaultResponse) Reset() {
 	*x = ClearFaultResponse{}
-	mi := &file_admin_v1_admin_proto_msgTypes[31]
+	mi := &file_admin_v1_admin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1858,7 +2196,7 @@ func (x *ClearFaultResponse) String() string {
 func (*ClearFaultResponse) ProtoMessage() {}
 
 func (x *ClearFaultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_admin_proto_msgTypes[31]
+	mi := &file_admin_v1_admin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1871,7 +2209,7 @@ func (x *ClearFaultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearFaultResponse.ProtoReflect.Descriptor instead.
 func (*ClearFaultResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_admin_proto_rawDescGZIP(), []int{31}
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ClearFaultResponse) GetFault() *Fault {
@@ -1881,12 +2219,287 @@ func (x *ClearFaultResponse) GetFault() *Fault {
 	return nil
 }
 
+type SearchLogsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// part is the beginning of the names of the logs to look in, such as
+	// "router-".
+	Part          string `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchLogsRequest) Reset() {
+	*x = SearchLogsRequest{}
+	mi := &file_admin_v1_admin_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchLogsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchLogsRequest) ProtoMessage() {}
+
+func (x *SearchLogsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchLogsRequest.ProtoReflect.Descriptor instead.
+func (*SearchLogsRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *SearchLogsRequest) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *SearchLogsRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type SearchLogsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// found counts the lines, logs those that were looked in.
+	Found int64 `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
+	Logs  int64 `protobuf:"varint,2,opt,name=logs,proto3" json:"logs,omitempty"`
+	// first is the oldest line that was found, first_log where.
+	First         string `protobuf:"bytes,3,opt,name=first,proto3" json:"first,omitempty"`
+	FirstLog      string `protobuf:"bytes,4,opt,name=first_log,json=firstLog,proto3" json:"first_log,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchLogsResponse) Reset() {
+	*x = SearchLogsResponse{}
+	mi := &file_admin_v1_admin_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchLogsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchLogsResponse) ProtoMessage() {}
+
+func (x *SearchLogsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchLogsResponse.ProtoReflect.Descriptor instead.
+func (*SearchLogsResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *SearchLogsResponse) GetFound() int64 {
+	if x != nil {
+		return x.Found
+	}
+	return 0
+}
+
+func (x *SearchLogsResponse) GetLogs() int64 {
+	if x != nil {
+		return x.Logs
+	}
+	return 0
+}
+
+func (x *SearchLogsResponse) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *SearchLogsResponse) GetFirstLog() string {
+	if x != nil {
+		return x.FirstLog
+	}
+	return ""
+}
+
+type CheckBooksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckBooksRequest) Reset() {
+	*x = CheckBooksRequest{}
+	mi := &file_admin_v1_admin_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckBooksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckBooksRequest) ProtoMessage() {}
+
+func (x *CheckBooksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckBooksRequest.ProtoReflect.Descriptor instead.
+func (*CheckBooksRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{39}
+}
+
+type CheckBooksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stores        []*StoreCheck          `protobuf:"bytes,1,rep,name=stores,proto3" json:"stores,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckBooksResponse) Reset() {
+	*x = CheckBooksResponse{}
+	mi := &file_admin_v1_admin_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckBooksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckBooksResponse) ProtoMessage() {}
+
+func (x *CheckBooksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckBooksResponse.ProtoReflect.Descriptor instead.
+func (*CheckBooksResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *CheckBooksResponse) GetStores() []*StoreCheck {
+	if x != nil {
+		return x.Stores
+	}
+	return nil
+}
+
+// StoreCheck is what reading a store's journal has shown.
+type StoreCheck struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Store    string                 `protobuf:"bytes,1,opt,name=store,proto3" json:"store,omitempty"`
+	Entries  int64                  `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`
+	Accounts int64                  `protobuf:"varint,3,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	// faults are what does not hold, in words, the first few of them; none if the
+	// store balances.
+	Faults        []string `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreCheck) Reset() {
+	*x = StoreCheck{}
+	mi := &file_admin_v1_admin_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreCheck) ProtoMessage() {}
+
+func (x *StoreCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_admin_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreCheck.ProtoReflect.Descriptor instead.
+func (*StoreCheck) Descriptor() ([]byte, []int) {
+	return file_admin_v1_admin_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *StoreCheck) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *StoreCheck) GetEntries() int64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *StoreCheck) GetAccounts() int64 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+func (x *StoreCheck) GetFaults() []string {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
 var File_admin_v1_admin_proto protoreflect.FileDescriptor
 
 const file_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x14admin/v1/admin.proto\x12\badmin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n" +
-	"\x12GetTopologyRequest\"\x86\x02\n" +
+	"\x12GetTopologyRequest\"\xd8\x02\n" +
 	"\x13GetTopologyResponse\x12*\n" +
 	"\amembers\x18\x01 \x03(\v2\x10.admin.v1.MemberR\amembers\x12/\n" +
 	"\vapi_servers\x18\x02 \x03(\v2\x0e.admin.v1.PartR\n" +
@@ -1894,7 +2507,12 @@ const file_admin_v1_admin_proto_rawDesc = "" +
 	"\x05nodes\x18\x03 \x03(\v2\x0e.admin.v1.PartR\x05nodes\x12$\n" +
 	"\x05edges\x18\x04 \x03(\v2\x0e.admin.v1.EdgeR\x05edges\x12\"\n" +
 	"\x04book\x18\x05 \x01(\v2\x0e.admin.v1.PartR\x04book\x12\"\n" +
-	"\x04nats\x18\x06 \x01(\v2\x0e.admin.v1.PartR\x04nats\"H\n" +
+	"\x04nats\x18\x06 \x01(\v2\x0e.admin.v1.PartR\x04nats\x12\x16\n" +
+	"\x06layout\x18\a \x01(\tR\x06layout\x12\x1e\n" +
+	"\n" +
+	"generation\x18\b \x01(\tR\n" +
+	"generation\x12\x18\n" +
+	"\aunready\x18\t \x03(\tR\aunready\"H\n" +
 	"\x04Part\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
@@ -1925,18 +2543,22 @@ const file_admin_v1_admin_proto_rawDesc = "" +
 	"etcd_reads\x18\b \x01(\x03R\tetcdReads\x12\x1a\n" +
 	"\brequests\x18\t \x01(\x03R\brequests\x12\x1a\n" +
 	"\battempts\x18\n" +
-	" \x01(\x03R\battempts\"\x9b\x01\n" +
+	" \x01(\x03R\battempts\"\x8d\x02\n" +
 	"\rInstanceState\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x12\n" +
 	"\x04node\x18\x04 \x01(\tR\x04node\x12\x18\n" +
 	"\aaddress\x18\x05 \x01(\tR\aaddress\x12\x14\n" +
-	"\x05ready\x18\x06 \x01(\bR\x05ready\"a\n" +
+	"\x05ready\x18\x06 \x01(\bR\x05ready\x12\x10\n" +
+	"\x03pid\x18\a \x01(\x03R\x03pid\x129\n" +
+	"\n" +
+	"started_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12#\n" +
+	"\rprocess_state\x18\t \x01(\tR\fprocessState\"a\n" +
 	"\x0eAPIServerState\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
 	"\x0ecache_revision\x18\x02 \x01(\x03R\rcacheRevision\x12\x14\n" +
-	"\x05ready\x18\x03 \x01(\bR\x05ready\"\xdd\x02\n" +
+	"\x05ready\x18\x03 \x01(\bR\x05ready\"\x93\x03\n" +
 	"\x12WatchStateResponse\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12#\n" +
 	"\retcd_revision\x18\x02 \x01(\x03R\fetcdRevision\x12/\n" +
@@ -1945,7 +2567,26 @@ const file_admin_v1_admin_proto_rawDesc = "" +
 	"\amembers\x18\x05 \x03(\v2\x10.admin.v1.MemberR\amembers\x129\n" +
 	"\vapi_servers\x18\x06 \x03(\v2\x18.admin.v1.APIServerStateR\n" +
 	"apiServers\x12'\n" +
-	"\x06faults\x18\a \x03(\v2\x0f.admin.v1.FaultR\x06faults\"/\n" +
+	"\x06faults\x18\a \x03(\v2\x0f.admin.v1.FaultR\x06faults\x124\n" +
+	"\tprocesses\x18\b \x03(\v2\x16.admin.v1.ProcessStateR\tprocesses\"\xf4\x01\n" +
+	"\fProcessState\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x1c\n" +
+	"\treachable\x18\x04 \x01(\bR\treachable\x12\x10\n" +
+	"\x03pid\x18\x05 \x01(\x03R\x03pid\x129\n" +
+	"\n" +
+	"started_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12\x18\n" +
+	"\aunready\x18\a \x01(\tR\aunready\x12#\n" +
+	"\radmin_address\x18\b \x01(\tR\fadminAddress\"J\n" +
+	"\fResetRequest\x12\x1a\n" +
+	"\bsettings\x18\x01 \x01(\tR\bsettings\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\tR\n" +
+	"generation\"\x0f\n" +
+	"\rResetResponse\"\r\n" +
+	"\vHoldRequest\"\x0e\n" +
+	"\fHoldResponse\"/\n" +
 	"\x13GrowRegistryRequest\x12\x18\n" +
 	"\amembers\x18\x01 \x01(\x05R\amembers\"F\n" +
 	"\x14GrowRegistryResponse\x12\x18\n" +
@@ -1979,7 +2620,7 @@ const file_admin_v1_admin_proto_rawDesc = "" +
 	"\tFaultKind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05about\x18\x02 \x01(\tR\x05about\x12\x18\n" +
-	"\atargets\x18\x03 \x03(\tR\atargets\"\xdd\x01\n" +
+	"\atargets\x18\x03 \x03(\tR\atargets\"\xfb\x01\n" +
 	"\x05Fault\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12;\n" +
@@ -1988,7 +2629,8 @@ const file_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"cleared_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tclearedAt\x12\x14\n" +
 	"\x05proof\x18\x05 \x01(\x03R\x05proof\x12\x1a\n" +
-	"\bevidence\x18\x06 \x01(\tR\bevidence\"l\n" +
+	"\bevidence\x18\x06 \x01(\tR\bevidence\x12\x1c\n" +
+	"\tmomentary\x18\a \x01(\bR\tmomentary\"l\n" +
 	"\x12ListFaultsResponse\x12)\n" +
 	"\x05kinds\x18\x01 \x03(\v2\x13.admin.v1.FaultKindR\x05kinds\x12+\n" +
 	"\binjected\x18\x02 \x03(\v2\x0f.admin.v1.FaultR\binjected\"\xcd\x01\n" +
@@ -2007,14 +2649,31 @@ const file_admin_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\";\n" +
 	"\x12ClearFaultResponse\x12%\n" +
-	"\x05fault\x18\x01 \x01(\v2\x0f.admin.v1.FaultR\x05fault*\xbb\x01\n" +
+	"\x05fault\x18\x01 \x01(\v2\x0f.admin.v1.FaultR\x05fault\";\n" +
+	"\x11SearchLogsRequest\x12\x12\n" +
+	"\x04part\x18\x01 \x01(\tR\x04part\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"q\n" +
+	"\x12SearchLogsResponse\x12\x14\n" +
+	"\x05found\x18\x01 \x01(\x03R\x05found\x12\x12\n" +
+	"\x04logs\x18\x02 \x01(\x03R\x04logs\x12\x14\n" +
+	"\x05first\x18\x03 \x01(\tR\x05first\x12\x1b\n" +
+	"\tfirst_log\x18\x04 \x01(\tR\bfirstLog\"\x13\n" +
+	"\x11CheckBooksRequest\"B\n" +
+	"\x12CheckBooksResponse\x12,\n" +
+	"\x06stores\x18\x01 \x03(\v2\x14.admin.v1.StoreCheckR\x06stores\"p\n" +
+	"\n" +
+	"StoreCheck\x12\x14\n" +
+	"\x05store\x18\x01 \x01(\tR\x05store\x12\x18\n" +
+	"\aentries\x18\x02 \x01(\x03R\aentries\x12\x1a\n" +
+	"\baccounts\x18\x03 \x01(\x03R\baccounts\x12\x16\n" +
+	"\x06faults\x18\x04 \x03(\tR\x06faults*\xbb\x01\n" +
 	"\x0eDiscoveryState\x12\x1f\n" +
 	"\x1bDISCOVERY_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14DISCOVERY_STATE_LIVE\x10\x01\x12\x19\n" +
 	"\x15DISCOVERY_STATE_STALE\x10\x02\x12\x1c\n" +
 	"\x18DISCOVERY_STATE_POISONED\x10\x03\x12\x18\n" +
 	"\x14DISCOVERY_STATE_DOWN\x10\x04\x12\x1b\n" +
-	"\x17DISCOVERY_STATE_WAITING\x10\x052\x8d\a\n" +
+	"\x17DISCOVERY_STATE_WAITING\x10\x052\x90\t\n" +
 	"\fAdminService\x12J\n" +
 	"\vGetTopology\x12\x1c.admin.v1.GetTopologyRequest\x1a\x1d.admin.v1.GetTopologyResponse\x12I\n" +
 	"\n" +
@@ -2030,7 +2689,13 @@ const file_admin_v1_admin_proto_rawDesc = "" +
 	"ListFaults\x12\x1b.admin.v1.ListFaultsRequest\x1a\x1c.admin.v1.ListFaultsResponse\x12J\n" +
 	"\vInjectFault\x12\x1c.admin.v1.InjectFaultRequest\x1a\x1d.admin.v1.InjectFaultResponse\x12G\n" +
 	"\n" +
-	"ClearFault\x12\x1b.admin.v1.ClearFaultRequest\x1a\x1c.admin.v1.ClearFaultResponseB\"Z breakbank/proto/admin/v1;adminv1b\x06proto3"
+	"ClearFault\x12\x1b.admin.v1.ClearFaultRequest\x1a\x1c.admin.v1.ClearFaultResponse\x12G\n" +
+	"\n" +
+	"SearchLogs\x12\x1b.admin.v1.SearchLogsRequest\x1a\x1c.admin.v1.SearchLogsResponse\x12G\n" +
+	"\n" +
+	"CheckBooks\x12\x1b.admin.v1.CheckBooksRequest\x1a\x1c.admin.v1.CheckBooksResponse\x128\n" +
+	"\x05Reset\x12\x16.admin.v1.ResetRequest\x1a\x17.admin.v1.ResetResponse\x125\n" +
+	"\x04Hold\x12\x15.admin.v1.HoldRequest\x1a\x16.admin.v1.HoldResponseB\"Z breakbank/proto/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_admin_v1_admin_proto_rawDescOnce sync.Once
@@ -2045,7 +2710,7 @@ func file_admin_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_admin_v1_admin_proto_goTypes = []any{
 	(DiscoveryState)(0),              // 0: admin.v1.DiscoveryState
 	(*GetTopologyRequest)(nil),       // 1: admin.v1.GetTopologyRequest
@@ -2058,30 +2723,40 @@ var file_admin_v1_admin_proto_goTypes = []any{
 	(*InstanceState)(nil),            // 8: admin.v1.InstanceState
 	(*APIServerState)(nil),           // 9: admin.v1.APIServerState
 	(*WatchStateResponse)(nil),       // 10: admin.v1.WatchStateResponse
-	(*GrowRegistryRequest)(nil),      // 11: admin.v1.GrowRegistryRequest
-	(*GrowRegistryResponse)(nil),     // 12: admin.v1.GrowRegistryResponse
-	(*DeployRequest)(nil),            // 13: admin.v1.DeployRequest
-	(*DeployResponse)(nil),           // 14: admin.v1.DeployResponse
-	(*RollbackRequest)(nil),          // 15: admin.v1.RollbackRequest
-	(*RollbackResponse)(nil),         // 16: admin.v1.RollbackResponse
-	(*ScaleRequest)(nil),             // 17: admin.v1.ScaleRequest
-	(*ScaleResponse)(nil),            // 18: admin.v1.ScaleResponse
-	(*DeleteServiceRequest)(nil),     // 19: admin.v1.DeleteServiceRequest
-	(*DeleteServiceResponse)(nil),    // 20: admin.v1.DeleteServiceResponse
-	(*RestartRouterRequest)(nil),     // 21: admin.v1.RestartRouterRequest
-	(*RestartRouterResponse)(nil),    // 22: admin.v1.RestartRouterResponse
-	(*RestartAPIServerRequest)(nil),  // 23: admin.v1.RestartAPIServerRequest
-	(*RestartAPIServerResponse)(nil), // 24: admin.v1.RestartAPIServerResponse
-	(*ListFaultsRequest)(nil),        // 25: admin.v1.ListFaultsRequest
-	(*FaultKind)(nil),                // 26: admin.v1.FaultKind
-	(*Fault)(nil),                    // 27: admin.v1.Fault
-	(*ListFaultsResponse)(nil),       // 28: admin.v1.ListFaultsResponse
-	(*InjectFaultRequest)(nil),       // 29: admin.v1.InjectFaultRequest
-	(*InjectFaultResponse)(nil),      // 30: admin.v1.InjectFaultResponse
-	(*ClearFaultRequest)(nil),        // 31: admin.v1.ClearFaultRequest
-	(*ClearFaultResponse)(nil),       // 32: admin.v1.ClearFaultResponse
-	nil,                              // 33: admin.v1.InjectFaultRequest.ParametersEntry
-	(*timestamppb.Timestamp)(nil),    // 34: google.protobuf.Timestamp
+	(*ProcessState)(nil),             // 11: admin.v1.ProcessState
+	(*ResetRequest)(nil),             // 12: admin.v1.ResetRequest
+	(*ResetResponse)(nil),            // 13: admin.v1.ResetResponse
+	(*HoldRequest)(nil),              // 14: admin.v1.HoldRequest
+	(*HoldResponse)(nil),             // 15: admin.v1.HoldResponse
+	(*GrowRegistryRequest)(nil),      // 16: admin.v1.GrowRegistryRequest
+	(*GrowRegistryResponse)(nil),     // 17: admin.v1.GrowRegistryResponse
+	(*DeployRequest)(nil),            // 18: admin.v1.DeployRequest
+	(*DeployResponse)(nil),           // 19: admin.v1.DeployResponse
+	(*RollbackRequest)(nil),          // 20: admin.v1.RollbackRequest
+	(*RollbackResponse)(nil),         // 21: admin.v1.RollbackResponse
+	(*ScaleRequest)(nil),             // 22: admin.v1.ScaleRequest
+	(*ScaleResponse)(nil),            // 23: admin.v1.ScaleResponse
+	(*DeleteServiceRequest)(nil),     // 24: admin.v1.DeleteServiceRequest
+	(*DeleteServiceResponse)(nil),    // 25: admin.v1.DeleteServiceResponse
+	(*RestartRouterRequest)(nil),     // 26: admin.v1.RestartRouterRequest
+	(*RestartRouterResponse)(nil),    // 27: admin.v1.RestartRouterResponse
+	(*RestartAPIServerRequest)(nil),  // 28: admin.v1.RestartAPIServerRequest
+	(*RestartAPIServerResponse)(nil), // 29: admin.v1.RestartAPIServerResponse
+	(*ListFaultsRequest)(nil),        // 30: admin.v1.ListFaultsRequest
+	(*FaultKind)(nil),                // 31: admin.v1.FaultKind
+	(*Fault)(nil),                    // 32: admin.v1.Fault
+	(*ListFaultsResponse)(nil),       // 33: admin.v1.ListFaultsResponse
+	(*InjectFaultRequest)(nil),       // 34: admin.v1.InjectFaultRequest
+	(*InjectFaultResponse)(nil),      // 35: admin.v1.InjectFaultResponse
+	(*ClearFaultRequest)(nil),        // 36: admin.v1.ClearFaultRequest
+	(*ClearFaultResponse)(nil),       // 37: admin.v1.ClearFaultResponse
+	(*SearchLogsRequest)(nil),        // 38: admin.v1.SearchLogsRequest
+	(*SearchLogsResponse)(nil),       // 39: admin.v1.SearchLogsResponse
+	(*CheckBooksRequest)(nil),        // 40: admin.v1.CheckBooksRequest
+	(*CheckBooksResponse)(nil),       // 41: admin.v1.CheckBooksResponse
+	(*StoreCheck)(nil),               // 42: admin.v1.StoreCheck
+	nil,                              // 43: admin.v1.InjectFaultRequest.ParametersEntry
+	(*timestamppb.Timestamp)(nil),    // 44: google.protobuf.Timestamp
 }
 var file_admin_v1_admin_proto_depIdxs = []int32{
 	4,  // 0: admin.v1.GetTopologyResponse.members:type_name -> admin.v1.Member
@@ -2091,48 +2766,60 @@ var file_admin_v1_admin_proto_depIdxs = []int32{
 	3,  // 4: admin.v1.GetTopologyResponse.book:type_name -> admin.v1.Part
 	3,  // 5: admin.v1.GetTopologyResponse.nats:type_name -> admin.v1.Part
 	0,  // 6: admin.v1.RouterState.state:type_name -> admin.v1.DiscoveryState
-	34, // 7: admin.v1.WatchStateResponse.at:type_name -> google.protobuf.Timestamp
-	7,  // 8: admin.v1.WatchStateResponse.routers:type_name -> admin.v1.RouterState
-	8,  // 9: admin.v1.WatchStateResponse.instances:type_name -> admin.v1.InstanceState
-	4,  // 10: admin.v1.WatchStateResponse.members:type_name -> admin.v1.Member
-	9,  // 11: admin.v1.WatchStateResponse.api_servers:type_name -> admin.v1.APIServerState
-	27, // 12: admin.v1.WatchStateResponse.faults:type_name -> admin.v1.Fault
-	34, // 13: admin.v1.Fault.injected_at:type_name -> google.protobuf.Timestamp
-	34, // 14: admin.v1.Fault.cleared_at:type_name -> google.protobuf.Timestamp
-	26, // 15: admin.v1.ListFaultsResponse.kinds:type_name -> admin.v1.FaultKind
-	27, // 16: admin.v1.ListFaultsResponse.injected:type_name -> admin.v1.Fault
-	33, // 17: admin.v1.InjectFaultRequest.parameters:type_name -> admin.v1.InjectFaultRequest.ParametersEntry
-	27, // 18: admin.v1.InjectFaultResponse.fault:type_name -> admin.v1.Fault
-	27, // 19: admin.v1.ClearFaultResponse.fault:type_name -> admin.v1.Fault
-	1,  // 20: admin.v1.AdminService.GetTopology:input_type -> admin.v1.GetTopologyRequest
-	6,  // 21: admin.v1.AdminService.WatchState:input_type -> admin.v1.WatchStateRequest
-	11, // 22: admin.v1.AdminService.GrowRegistry:input_type -> admin.v1.GrowRegistryRequest
-	13, // 23: admin.v1.AdminService.Deploy:input_type -> admin.v1.DeployRequest
-	15, // 24: admin.v1.AdminService.Rollback:input_type -> admin.v1.RollbackRequest
-	17, // 25: admin.v1.AdminService.Scale:input_type -> admin.v1.ScaleRequest
-	19, // 26: admin.v1.AdminService.DeleteService:input_type -> admin.v1.DeleteServiceRequest
-	21, // 27: admin.v1.AdminService.RestartRouter:input_type -> admin.v1.RestartRouterRequest
-	23, // 28: admin.v1.AdminService.RestartAPIServer:input_type -> admin.v1.RestartAPIServerRequest
-	25, // 29: admin.v1.AdminService.ListFaults:input_type -> admin.v1.ListFaultsRequest
-	29, // 30: admin.v1.AdminService.InjectFault:input_type -> admin.v1.InjectFaultRequest
-	31, // 31: admin.v1.AdminService.ClearFault:input_type -> admin.v1.ClearFaultRequest
-	2,  // 32: admin.v1.AdminService.GetTopology:output_type -> admin.v1.GetTopologyResponse
-	10, // 33: admin.v1.AdminService.WatchState:output_type -> admin.v1.WatchStateResponse
-	12, // 34: admin.v1.AdminService.GrowRegistry:output_type -> admin.v1.GrowRegistryResponse
-	14, // 35: admin.v1.AdminService.Deploy:output_type -> admin.v1.DeployResponse
-	16, // 36: admin.v1.AdminService.Rollback:output_type -> admin.v1.RollbackResponse
-	18, // 37: admin.v1.AdminService.Scale:output_type -> admin.v1.ScaleResponse
-	20, // 38: admin.v1.AdminService.DeleteService:output_type -> admin.v1.DeleteServiceResponse
-	22, // 39: admin.v1.AdminService.RestartRouter:output_type -> admin.v1.RestartRouterResponse
-	24, // 40: admin.v1.AdminService.RestartAPIServer:output_type -> admin.v1.RestartAPIServerResponse
-	28, // 41: admin.v1.AdminService.ListFaults:output_type -> admin.v1.ListFaultsResponse
-	30, // 42: admin.v1.AdminService.InjectFault:output_type -> admin.v1.InjectFaultResponse
-	32, // 43: admin.v1.AdminService.ClearFault:output_type -> admin.v1.ClearFaultResponse
-	32, // [32:44] is the sub-list for method output_type
-	20, // [20:32] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	44, // 7: admin.v1.InstanceState.started_at:type_name -> google.protobuf.Timestamp
+	44, // 8: admin.v1.WatchStateResponse.at:type_name -> google.protobuf.Timestamp
+	7,  // 9: admin.v1.WatchStateResponse.routers:type_name -> admin.v1.RouterState
+	8,  // 10: admin.v1.WatchStateResponse.instances:type_name -> admin.v1.InstanceState
+	4,  // 11: admin.v1.WatchStateResponse.members:type_name -> admin.v1.Member
+	9,  // 12: admin.v1.WatchStateResponse.api_servers:type_name -> admin.v1.APIServerState
+	32, // 13: admin.v1.WatchStateResponse.faults:type_name -> admin.v1.Fault
+	11, // 14: admin.v1.WatchStateResponse.processes:type_name -> admin.v1.ProcessState
+	44, // 15: admin.v1.ProcessState.started_at:type_name -> google.protobuf.Timestamp
+	44, // 16: admin.v1.Fault.injected_at:type_name -> google.protobuf.Timestamp
+	44, // 17: admin.v1.Fault.cleared_at:type_name -> google.protobuf.Timestamp
+	31, // 18: admin.v1.ListFaultsResponse.kinds:type_name -> admin.v1.FaultKind
+	32, // 19: admin.v1.ListFaultsResponse.injected:type_name -> admin.v1.Fault
+	43, // 20: admin.v1.InjectFaultRequest.parameters:type_name -> admin.v1.InjectFaultRequest.ParametersEntry
+	32, // 21: admin.v1.InjectFaultResponse.fault:type_name -> admin.v1.Fault
+	32, // 22: admin.v1.ClearFaultResponse.fault:type_name -> admin.v1.Fault
+	42, // 23: admin.v1.CheckBooksResponse.stores:type_name -> admin.v1.StoreCheck
+	1,  // 24: admin.v1.AdminService.GetTopology:input_type -> admin.v1.GetTopologyRequest
+	6,  // 25: admin.v1.AdminService.WatchState:input_type -> admin.v1.WatchStateRequest
+	16, // 26: admin.v1.AdminService.GrowRegistry:input_type -> admin.v1.GrowRegistryRequest
+	18, // 27: admin.v1.AdminService.Deploy:input_type -> admin.v1.DeployRequest
+	20, // 28: admin.v1.AdminService.Rollback:input_type -> admin.v1.RollbackRequest
+	22, // 29: admin.v1.AdminService.Scale:input_type -> admin.v1.ScaleRequest
+	24, // 30: admin.v1.AdminService.DeleteService:input_type -> admin.v1.DeleteServiceRequest
+	26, // 31: admin.v1.AdminService.RestartRouter:input_type -> admin.v1.RestartRouterRequest
+	28, // 32: admin.v1.AdminService.RestartAPIServer:input_type -> admin.v1.RestartAPIServerRequest
+	30, // 33: admin.v1.AdminService.ListFaults:input_type -> admin.v1.ListFaultsRequest
+	34, // 34: admin.v1.AdminService.InjectFault:input_type -> admin.v1.InjectFaultRequest
+	36, // 35: admin.v1.AdminService.ClearFault:input_type -> admin.v1.ClearFaultRequest
+	38, // 36: admin.v1.AdminService.SearchLogs:input_type -> admin.v1.SearchLogsRequest
+	40, // 37: admin.v1.AdminService.CheckBooks:input_type -> admin.v1.CheckBooksRequest
+	12, // 38: admin.v1.AdminService.Reset:input_type -> admin.v1.ResetRequest
+	14, // 39: admin.v1.AdminService.Hold:input_type -> admin.v1.HoldRequest
+	2,  // 40: admin.v1.AdminService.GetTopology:output_type -> admin.v1.GetTopologyResponse
+	10, // 41: admin.v1.AdminService.WatchState:output_type -> admin.v1.WatchStateResponse
+	17, // 42: admin.v1.AdminService.GrowRegistry:output_type -> admin.v1.GrowRegistryResponse
+	19, // 43: admin.v1.AdminService.Deploy:output_type -> admin.v1.DeployResponse
+	21, // 44: admin.v1.AdminService.Rollback:output_type -> admin.v1.RollbackResponse
+	23, // 45: admin.v1.AdminService.Scale:output_type -> admin.v1.ScaleResponse
+	25, // 46: admin.v1.AdminService.DeleteService:output_type -> admin.v1.DeleteServiceResponse
+	27, // 47: admin.v1.AdminService.RestartRouter:output_type -> admin.v1.RestartRouterResponse
+	29, // 48: admin.v1.AdminService.RestartAPIServer:output_type -> admin.v1.RestartAPIServerResponse
+	33, // 49: admin.v1.AdminService.ListFaults:output_type -> admin.v1.ListFaultsResponse
+	35, // 50: admin.v1.AdminService.InjectFault:output_type -> admin.v1.InjectFaultResponse
+	37, // 51: admin.v1.AdminService.ClearFault:output_type -> admin.v1.ClearFaultResponse
+	39, // 52: admin.v1.AdminService.SearchLogs:output_type -> admin.v1.SearchLogsResponse
+	41, // 53: admin.v1.AdminService.CheckBooks:output_type -> admin.v1.CheckBooksResponse
+	13, // 54: admin.v1.AdminService.Reset:output_type -> admin.v1.ResetResponse
+	15, // 55: admin.v1.AdminService.Hold:output_type -> admin.v1.HoldResponse
+	40, // [40:56] is the sub-list for method output_type
+	24, // [24:40] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_admin_v1_admin_proto_init() }
@@ -2146,7 +2833,7 @@ func file_admin_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_v1_admin_proto_rawDesc), len(file_admin_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   33,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,10 @@ const (
 	AdminService_ListFaults_FullMethodName       = "/admin.v1.AdminService/ListFaults"
 	AdminService_InjectFault_FullMethodName      = "/admin.v1.AdminService/InjectFault"
 	AdminService_ClearFault_FullMethodName       = "/admin.v1.AdminService/ClearFault"
+	AdminService_SearchLogs_FullMethodName       = "/admin.v1.AdminService/SearchLogs"
+	AdminService_CheckBooks_FullMethodName       = "/admin.v1.AdminService/CheckBooks"
+	AdminService_Reset_FullMethodName            = "/admin.v1.AdminService/Reset"
+	AdminService_Hold_FullMethodName             = "/admin.v1.AdminService/Hold"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -65,6 +69,17 @@ type AdminServiceClient interface {
 	InjectFault(ctx context.Context, in *InjectFaultRequest, opts ...grpc.CallOption) (*InjectFaultResponse, error)
 	// ClearFault ends an injected fault.
 	ClearFault(ctx context.Context, in *ClearFaultRequest, opts ...grpc.CallOption) (*ClearFaultResponse, error)
+	// SearchLogs looks for a text in the latest lines of the platform's logs.
+	SearchLogs(ctx context.Context, in *SearchLogsRequest, opts ...grpc.CallOption) (*SearchLogsResponse, error)
+	// CheckBooks reads every store of the book through, while it serves.
+	CheckBooks(ctx context.Context, in *CheckBooksRequest, opts ...grpc.CallOption) (*CheckBooksResponse, error)
+	// Reset ends every process and brings the platform back empty, with other
+	// settings. Only where each part is a container of its own.
+	Reset(ctx context.Context, in *ResetRequest, opts ...grpc.CallOption) (*ResetResponse, error)
+	// Hold ends every process by SIGKILL, as a power cut would. They come back,
+	// their data closed, and wait for Reset. Only where each part is a container
+	// of its own.
+	Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (*HoldResponse, error)
 }
 
 type adminServiceClient struct {
@@ -213,6 +228,46 @@ func (c *adminServiceClient) ClearFault(ctx context.Context, in *ClearFaultReque
 	return out, nil
 }
 
+func (c *adminServiceClient) SearchLogs(ctx context.Context, in *SearchLogsRequest, opts ...grpc.CallOption) (*SearchLogsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchLogsResponse)
+	err := c.cc.Invoke(ctx, AdminService_SearchLogs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) CheckBooks(ctx context.Context, in *CheckBooksRequest, opts ...grpc.CallOption) (*CheckBooksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckBooksResponse)
+	err := c.cc.Invoke(ctx, AdminService_CheckBooks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Reset(ctx context.Context, in *ResetRequest, opts ...grpc.CallOption) (*ResetResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResetResponse)
+	err := c.cc.Invoke(ctx, AdminService_Reset_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (*HoldResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HoldResponse)
+	err := c.cc.Invoke(ctx, AdminService_Hold_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -242,6 +297,17 @@ type AdminServiceServer interface {
 	InjectFault(context.Context, *InjectFaultRequest) (*InjectFaultResponse, error)
 	// ClearFault ends an injected fault.
 	ClearFault(context.Context, *ClearFaultRequest) (*ClearFaultResponse, error)
+	// SearchLogs looks for a text in the latest lines of the platform's logs.
+	SearchLogs(context.Context, *SearchLogsRequest) (*SearchLogsResponse, error)
+	// CheckBooks reads every store of the book through, while it serves.
+	CheckBooks(context.Context, *CheckBooksRequest) (*CheckBooksResponse, error)
+	// Reset ends every process and brings the platform back empty, with other
+	// settings. Only where each part is a container of its own.
+	Reset(context.Context, *ResetRequest) (*ResetResponse, error)
+	// Hold ends every process by SIGKILL, as a power cut would. They come back,
+	// their data closed, and wait for Reset. Only where each part is a container
+	// of its own.
+	Hold(context.Context, *HoldRequest) (*HoldResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -287,6 +353,18 @@ func (UnimplementedAdminServiceServer) InjectFault(context.Context, *InjectFault
 }
 func (UnimplementedAdminServiceServer) ClearFault(context.Context, *ClearFaultRequest) (*ClearFaultResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClearFault not implemented")
+}
+func (UnimplementedAdminServiceServer) SearchLogs(context.Context, *SearchLogsRequest) (*SearchLogsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchLogs not implemented")
+}
+func (UnimplementedAdminServiceServer) CheckBooks(context.Context, *CheckBooksRequest) (*CheckBooksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckBooks not implemented")
+}
+func (UnimplementedAdminServiceServer) Reset(context.Context, *ResetRequest) (*ResetResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reset not implemented")
+}
+func (UnimplementedAdminServiceServer) Hold(context.Context, *HoldRequest) (*HoldResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Hold not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -511,6 +589,78 @@ func _AdminService_ClearFault_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_SearchLogs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchLogsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).SearchLogs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_SearchLogs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).SearchLogs(ctx, req.(*SearchLogsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_CheckBooks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckBooksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).CheckBooks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_CheckBooks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).CheckBooks(ctx, req.(*CheckBooksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Reset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Reset(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Reset_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Reset(ctx, req.(*ResetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Hold_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HoldRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Hold(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Hold_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Hold(ctx, req.(*HoldRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -557,6 +707,22 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClearFault",
 			Handler:    _AdminService_ClearFault_Handler,
+		},
+		{
+			MethodName: "SearchLogs",
+			Handler:    _AdminService_SearchLogs_Handler,
+		},
+		{
+			MethodName: "CheckBooks",
+			Handler:    _AdminService_CheckBooks_Handler,
+		},
+		{
+			MethodName: "Reset",
+			Handler:    _AdminService_Reset_Handler,
+		},
+		{
+			MethodName: "Hold",
+			Handler:    _AdminService_Hold_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

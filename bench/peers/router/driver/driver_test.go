@@ -3,10 +3,9 @@ package driver
 import (
 	"context"
 	"errors"
-	"math"
-	"math/rand/v2"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,7 +14,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+
+	"breakbank/loadgen"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -91,13 +93,9 @@ func TestClosedLoop(t *testing.T) {
 
 func TestOpenLoopKeepsTheSchedule(t *testing.T) {
 	l, _ := load(t, serve(t, &service{}), 64)
-	l.Arrivals = Poisson(1000, l.Settle+l.Window, rand.New(rand.NewPCG(1, 2)))
-	due := int64(0)
-	for _, at := range l.Arrivals {
-		if l.counts(at) {
-			due++
-		}
-	}
+	l.RatePerS, l.Seed = 1000, 1
+	s := drawn(t, &l)
+	due := int64(len(s.Arrivals) - s.Until(l.Settle))
 	m, err := Run(t.Context(), l)
 	if err != nil {
 		t.Fatal(err)
@@ -125,14 +123,15 @@ func TestOpenLoopDoesNotWait(t *testing.T) {
 		return nil, ctx.Err()
 	}}), 0)
 	l.Connections, l.Settle, l.Window = 20, 0, 50*time.Millisecond // wire's first limit is 100 a connection
-	l.Arrivals = Poisson(20_000, l.Window, rand.New(rand.NewPCG(1, 2)))
+	l.RatePerS, l.Seed = 20_000, 1
+	arrivals := int64(len(drawn(t, &l).Arrivals))
 	m, err := Run(t.Context(), l)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sent := m.Due - m.Unsent
-	if m.Due != int64(len(l.Arrivals)) || m.Done != 0 || sent == 0 || sent > inFlightMax || m.Unanswered != sent || m.Failed != 0 {
-		t.Errorf("due %d of %d, done %d, unsent %d, unanswered %d, failed %v", m.Due, len(l.Arrivals), m.Done, m.Unsent, m.Unanswered, m.Errors)
+	if m.Due != arrivals || m.Done != 0 || sent == 0 || sent > inFlightMax || m.Unanswered != sent || m.Failed != 0 {
+		t.Errorf("due %d of %d, done %d, unsent %d, unanswered %d, failed %v", m.Due, arrivals, m.Done, m.Unsent, m.Unanswered, m.Errors)
 	}
 	if m.Response.TotalCount() != sent || m.Response.Max() < int64(patience) {
 		t.Errorf("%d times up to %v, want %d beyond %v", m.Response.TotalCount(), time.Duration(m.Response.Max()), sent, patience)
@@ -156,7 +155,7 @@ func TestFailuresAreCountedAndNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Failed != 8 || m.Errors["ResourceExhausted: full"] != 4 || len(m.Errors) != 2 || m.Done == 0 {
+	if m.Failed != 8 || m.Errors["RESOURCE_EXHAUSTED: full"] != 4 || len(m.Errors) != 2 || m.Done == 0 {
 		t.Errorf("done %d, failed %d: %v", m.Done, m.Failed, m.Errors)
 	}
 }
@@ -227,15 +226,62 @@ func TestTooLittleIsRefused(t *testing.T) {
 	}
 }
 
-func TestPoissonHasTheRateAndTheSeed(t *testing.T) {
-	const rate, over = 4000.0, 10 * time.Second
-	arrivals := Poisson(rate, over, rand.New(rand.NewPCG(3, 4)))
-	// Five standard deviations of a Poisson count of the mean rate × over.
-	if want := rate * over.Seconds(); math.Abs(float64(len(arrivals))-want) > 5*math.Sqrt(want) {
-		t.Errorf("%d arrivals, want about %.0f", len(arrivals), want)
+// TestClosedLoopKeepsItsStreamsUp: on three connections, over two addresses.
+func TestClosedLoopKeepsItsStreamsUp(t *testing.T) {
+	var now, most atomic.Int64
+	connections := [2]sync.Map{}
+	serving := func(i int) *service {
+		return &service{answer: func(ctx context.Context, _ *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for at := most.Load(); n > at && !most.CompareAndSwap(at, n); at = most.Load() {
+			}
+			from, _ := peer.FromContext(ctx)
+			connections[i].Store(from.Addr.String(), true)
+			if n < 8 && most.Load() < 8 { // Hold it until all are there.
+				hold, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
+				defer cancel()
+				<-hold.Done()
+			}
+			return &testpb.SimpleResponse{Payload: &testpb.Payload{}}, nil
+		}}
 	}
-	again := Poisson(rate, over, rand.New(rand.NewPCG(3, 4)))
-	if len(again) != len(arrivals) || again[len(again)-1] != arrivals[len(arrivals)-1] {
-		t.Error("the same seed gave another schedule")
+	l, _ := load(t, serve(t, serving(0)), 0)
+	l.Addresses = append(l.Addresses, serve(t, serving(1)))
+	l.Connections, l.Streams = 3, 8
+	m, err := Run(t.Context(), l)
+	if err != nil || m.Failed != 0 || m.Done == 0 {
+		t.Fatalf("done %d, failed %d %v, %v", m.Done, m.Failed, m.Errors, err)
+	}
+	if most.Load() != 8 {
+		t.Errorf("at most %d calls were under way, want 8", most.Load())
+	}
+	for i, want := range []int{2, 1} {
+		n := 0
+		connections[i].Range(func(any, any) bool { n++; return true })
+		if n != want {
+			t.Errorf("%d connections to address %d, want %d", n, i, want)
+		}
+	}
+}
+
+// drawn is the schedule of an open loop.
+func drawn(t *testing.T, l *Load) *loadgen.Schedule {
+	t.Helper()
+	r := &run{load: *l}
+	s, err := l.schedule(r.call(func(int) int { return 0 }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestTheSeedDrawsTheArrivals(t *testing.T) {
+	hashes := map[string]bool{}
+	for _, seed := range []uint64{1, 1, 2} {
+		hashes[drawn(t, &Load{RatePerS: 4000, Seed: seed, Window: time.Second}).SHA256()] = true
+	}
+	if len(hashes) != 2 {
+		t.Errorf("%d schedules of the seeds 1, 1 and 2", len(hashes))
 	}
 }

@@ -22,8 +22,8 @@ func NewHistogram() *hdrhistogram.Histogram {
 }
 
 // record counts a time; one beyond the range counts as its end.
-func record(h *hdrhistogram.Histogram, d time.Duration) {
-	_ = h.RecordValue(min(max(int64(d), 0), histogramMaxNs)) // in the range, so never refused
+func record(h *hdrhistogram.Histogram, ns int64) {
+	_ = h.RecordValue(min(max(ns, 0), histogramMaxNs)) // in the range, so never refused
 }
 
 // Measured is what came of a Load.
@@ -32,16 +32,17 @@ type Measured struct {
 	Done int64
 	// Due is the arrivals of the window; of a closed loop it is Done.
 	Due int64
-	// Unsent is those of them that were not sent because too many were under way.
+	// Unsent is those of them that were not sent: too many were under way, or
+	// their connection was lost.
 	Unsent int64
 	// Failed is the calls that came to a wrong end, at whatever time, and Errors
 	// says what ends; Unanswered is those without an answer when patience ended.
 	Failed, Unanswered int64
 	Errors             map[string]int64
 	// Response is intended to done, Service sent to done, SendDelay intended to
-	// sent: of the calls due in the window, or without arrivals of those
-	// answered in it, where intended is sent. Calls that failed or were not
-	// answered are in it with the time they had reached.
+	// sent: of the calls due in the window, or in a closed loop of those that
+	// ended in it. Calls that failed or were not answered are in it with the time
+	// they had reached.
 	Response, Service, SendDelay *hdrhistogram.Histogram
 }
 

@@ -1,0 +1,4 @@
+package fault
+
+// VerifyNoLeak is for tests from outside.
+var VerifyNoLeak = verifyNoLeak
