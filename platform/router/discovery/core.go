@@ -88,7 +88,7 @@ func New(c Config) *Core {
 		holds:       map[string]*hold{},
 		usual:       map[string]usual{},
 		dropped:     map[string][]string{},
-		probes:      probes{underWay: map[addressKey]*visit{}},
+		probes:      probes{underWay: map[addressKey]*visit{}, asked: map[addressKey]time.Time{}},
 		sessions:    make([]session, len(c.Sources)),
 		accusations: accusations{seen: map[string]bool{}, found: map[addressKey]time.Time{}},
 	}
@@ -142,7 +142,7 @@ func (c *Core) Step(now time.Time, e Event) []Effect {
 	case Located:
 		c.located(e)
 	case Tick:
-		c.probes.tick()
+		c.probes.tick(c.now)
 		c.expire()
 		c.saveIfDue()
 	}

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"container/heap"
+	"maps"
 	"time"
 )
 
@@ -48,9 +49,15 @@ type probes struct {
 	queue    visitQueue
 	underWay map[addressKey]*visit
 	begun    int // in this tick
+	// asked is when an address was last asked, while that says that it is too
+	// soon to ask again: its visit may be over, and it may be taken out anew.
+	asked map[addressKey]time.Time
 }
 
-func (p *probes) tick() { p.begun = 0 }
+func (p *probes) tick(now time.Time) {
+	p.begun = 0
+	maps.DeleteFunc(p.asked, func(_ addressKey, at time.Time) bool { return now.Sub(at) >= probeAgain })
+}
 
 // visit begins to ask for an address.
 func (c *Core) visit(service string, ep Endpoint, probed bool) *visit {
@@ -81,14 +88,18 @@ func (c *Core) probe() {
 			return
 		}
 		heap.Pop(&p.queue)
+		last, asked := p.asked[v.key()]
 		switch _, asking := p.underWay[v.key()]; {
 		case v.over:
 		case asking: // for one before it, who may have been another instance
 			v.begun, v.due = c.now, c.now.Add(probeAgain)
 			heap.Push(&p.queue, v)
+		case asked && c.now.Sub(last) < probeAgain: // so was the one before it
+			v.begun, v.due = last, last.Add(probeAgain)
+			heap.Push(&p.queue, v)
 		default:
 			v.begun = c.now
-			p.underWay[v.key()] = v
+			p.underWay[v.key()], p.asked[v.key()] = v, c.now
 			p.begun++
 			c.do(Probe{Service: v.service, Endpoint: v.endpoint})
 		}
