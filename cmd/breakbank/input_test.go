@@ -22,6 +22,7 @@ func TestBadInputIsRefusedBeforeAnythingStarts(t *testing.T) {
 		"unknown arm":       {[]string{"replay", "--arm", "linkerd-2016"}, []string{"linkerd-2016", "linkerd-2017", "guarded"}},
 		"unknown scenario":  {[]string{"replay", "monzo-2018"}, []string{"monzo-2018", "monzo-2017-short"}},
 		"unknown flag":      {[]string{"replay", "--speed", "3"}, []string{"--speed"}},
+		"replicas below 0":  {[]string{"ctl", "scale", "ledger", "-12"}, []string{"-12: say a number that is 0 or more"}},
 		"unknown command":   {[]string{"reply"}, []string{"reply"}},
 		"misspelt policy":   {[]string{"replay", "--arm", badArm}, []string{"bad-arm.yaml", "keep-lost", "keep-last"}},
 		"rate 0":            {[]string{"replay", "--rate", "0"}, []string{"--rate", "more than 0"}},

@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -116,7 +118,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		parsed, err := parser.Parse(args)
 		if err != nil {
-			return misused("%w (see 'breakbank --help')", err)
+			return misused("%w (see 'breakbank --help')", plainer(args, err))
 		}
 		return parsed.Run()
 	}
@@ -129,6 +131,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "breakbank:", oneLine(err))
 	return exitCode(err)
+}
+
+// belowZero is an argument that kong takes for a flag.
+var belowZero = regexp.MustCompile(`^-[0-9]`)
+
+// plainer says what is wrong with a number below 0 that stands where no flag
+// takes it; any other error it leaves as it is.
+func plainer(args []string, err error) error {
+	if i := slices.IndexFunc(args, belowZero.MatchString); i >= 0 && strings.HasPrefix(err.Error(), "unknown flag -"+args[i][1:2]) {
+		return fmt.Errorf("%s: say a number that is 0 or more", args[i])
+	}
+	return err
 }
 
 // exitCode says what kind of failure an error is; of several the gravest.
