@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"breakbank/bench/capacity"
 )
@@ -73,16 +72,12 @@ func TestCapacityInterrupted(t *testing.T) {
 	t.Parallel()
 	target, _ := serveHealth(t)
 	cmd, _, stdout, _ := start(t, quickly(target, "--probe", "1s", "--start", "300", "--json")...)
-	seen := &watched{wanted: "probe 1", seen: make(chan struct{})}
+	seen := watch("probe 1")
 	cmd.Stderr = seen
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-seen.seen:
-	case <-time.After(endLimit):
-		t.Error("no probe was made")
-	}
+	seen.await(t)
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

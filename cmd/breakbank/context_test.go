@@ -85,7 +85,7 @@ func TestAContextIsServedUntilItsEnd(t *testing.T) {
 		"--control", "127.0.0.1:7017", "--edges", "a1/cardnet=127.0.0.1:7101", "--out", filepath.Join(dir, "out"),
 	}
 	cmd, _, _, stderr := start(t, args...)
-	screen := &watched{wanted: "context compose is in", seen: make(chan struct{})}
+	screen := watch("context compose is in")
 	cmd.Stdout = screen
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestAContextIsServedUntilItsEnd(t *testing.T) {
 	case <-screen.seen:
 	case err := <-ended:
 		t.Fatalf("it ended: %v: %s", err, stderr)
-	case <-time.After(commandLimit / 4):
+	case <-time.After(comeUpLimit):
 		t.Fatal("it did not come up")
 	}
 	f, err := access.Read(path)

@@ -7,21 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"breakbank/platform/ports"
 )
 
 // TestAPersonCanDoTheIncidentByHand: "up" in one terminal, "ctl" in another.
 func TestAPersonCanDoTheIncidentByHand(t *testing.T) {
 	t.Parallel()
-	l, err := ports.New().Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin := l.Addr().String()
-	l.Close()
+	admin := freeAddress(t)
 	up, tmp, _, _ := start(t, "up", "--admin", admin, "--out", t.TempDir())
-	screen := &watched{wanted: "Ctrl-C ends it", seen: make(chan struct{})}
+	screen := watch("Ctrl-C ends it")
 	up.Stdout = screen
 	if err := up.Start(); err != nil {
 		t.Fatal(err)
@@ -32,7 +25,7 @@ func TestAPersonCanDoTheIncidentByHand(t *testing.T) {
 	case <-screen.seen:
 	case err := <-ended:
 		t.Fatalf("up ended: %v", err)
-	case <-time.After(commandLimit / 4):
+	case <-time.After(comeUpLimit):
 		t.Fatal("the platform did not come up")
 	}
 

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -19,6 +18,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"breakbank/bench/load"
+	"breakbank/platform/ports"
 )
 
 // serveHealth is a grpc-go server with reflection and the health service.
@@ -124,7 +124,7 @@ func TestLoadStopsCleanly(t *testing.T) {
 				"load", "--target", target, "--method", healthCheck,
 				"-r", "300", "-t", "1m", "--json", "--out", out,
 			}, extra...)...)
-			seen := &watched{wanted: "load ", seen: make(chan struct{})} // the first second
+			seen := watch("load ") // the first second
 			cmd.Stderr = seen
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -267,7 +267,7 @@ func TestLoadWorkerJoins(t *testing.T) {
 	coordinator, _, stdout, _ := start(t, "load", "--target", target, "--method", healthCheck, "-r", "300", "-t", "500ms",
 		"--remote", "1", "--workers", "1", "--listen", listen, "--json")
 	coordinator.Env = append(coordinator.Env, envLoadToken+"="+token)
-	seen := &watched{wanted: "waiting for 1", seen: make(chan struct{})}
+	seen := watch("waiting for 1")
 	coordinator.Stderr = seen
 	if err := coordinator.Start(); err != nil {
 		t.Fatal(err)
@@ -288,21 +288,13 @@ func TestLoadWorkerJoins(t *testing.T) {
 	}
 }
 
-// await waits until the text was written.
-func (w *watched) await(t *testing.T) {
-	t.Helper()
-	limit := time.NewTimer(endLimit)
-	defer limit.Stop()
-	select {
-	case <-w.seen:
-	case <-limit.C:
-		t.Fatalf("never said %q", w.wanted)
-	}
-}
+// spare are ports that no other process of these tests is given.
+var spare = ports.New()
 
+// freeAddress is one where nobody listens, and nobody will but whoever is told.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := spare.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}

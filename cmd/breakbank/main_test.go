@@ -34,7 +34,7 @@ func testAll(m *testing.M) int {
 }
 
 // commandLimit bounds one command of a test.
-const commandLimit = 2 * time.Minute
+const commandLimit = 4 * time.Minute
 
 // start returns the command with the arguments, ready to be started, with a
 // directory of its own for temporary files.

@@ -68,7 +68,7 @@ func TestPeersRouterInterrupted(t *testing.T) {
 		t.Skip("SKIPPED: the processor time of other processes is read from Linux")
 	}
 	cmd, tmp, stdout, _ := start(t, "peers", "router", "--json", "--quick", "--blocks", "100", "--seconds", "0.02")
-	seen := &watched{wanted: "block 2 of 100", seen: make(chan struct{})}
+	seen := watch("block 2 of 100")
 	cmd.Stderr = seen
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

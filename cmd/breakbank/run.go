@@ -52,10 +52,12 @@ func (c *runCommand) Run(ctx context.Context, t terminal) error {
 	defer cancel(nil)
 	if gone := process.Lifeline(); gone != nil {
 		// The kernel hangs up on a process group that has lost its parent while one
-		// of it stands still (POSIX, _exit). Whoever ends of that tidies up nothing.
-		hangUps := make(chan os.Signal, 1)
-		signal.Notify(hangUps, syscall.SIGHUP)
-		defer signal.Stop(hangUps)
+		// of it stands still (POSIX, _exit), and what is said while a platform comes
+		// up goes to a pipe that nobody reads any more. Whoever ends of either tidies
+		// up nothing.
+		unheeded := make(chan os.Signal, 1)
+		signal.Notify(unheeded, syscall.SIGHUP, syscall.SIGPIPE)
+		defer signal.Stop(unheeded)
 		go func() {
 			<-gone
 			cancel(errOrphaned)
