@@ -23,7 +23,7 @@ func TestWindowGrowsIntoRoom(t *testing.T) {
 	h.hoards.Store(true)
 	p := greetedServerOf(t, h)
 	s := p.open(true)
-	p.until("the request", func(s seen) bool { return s.kind == http2.FrameHeaders })
+	p.untilRequest()
 	p.headers(1, false, okHeaders)
 	got := 0
 	half := func() int {

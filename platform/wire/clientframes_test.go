@@ -78,6 +78,7 @@ func TestServerMistakes(t *testing.T) {
 			t.Parallel()
 			p := greetedServerOf(t, newRecorder())
 			s := p.open(false)
+			p.untilRequest()
 			c.do(p)
 			if c.connection != noError {
 				if code := p.untilGoAway(); code != c.connection {
@@ -126,7 +127,7 @@ func TestEndings(t *testing.T) {
 			t.Parallel()
 			p := greetedServerOf(t, newRecorder())
 			s := p.open(true)
-			p.until("the request", func(s seen) bool { return s.kind == http2.FrameHeaders })
+			p.untilRequest()
 			c.do(p)
 			if why := p.heard.awaitEnding(t, s); why.Kind != c.want || why.Code != c.code {
 				t.Errorf("the handler was told %v, want %v %v", why, c.want, c.code)

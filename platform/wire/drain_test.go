@@ -134,7 +134,8 @@ func TestUnsentIsUnprocessed(t *testing.T) {
 	h := newRecorder()
 	p := greetedServerOf(t, h)
 	gone := p.open(true)
-	p.until("the request", func(s seen) bool { return s.kind == http2.FrameHeaders })
+	p.untilRequest()
+	p.idle() // or what acknowledges settings takes the other along
 	var b Batch
 	kept, err := p.conn.Open(&b, nil, requestFields(), true)
 	p.must(err)
@@ -156,6 +157,7 @@ func TestUnsentIsUnprocessed(t *testing.T) {
 func TestPartlySentIsBroken(t *testing.T) {
 	h := newRecorder()
 	p := greetedServerOf(t, h)
+	p.idle()
 	p.conn.mu.Lock()
 	p.conn.flushing = true // as if somebody were writing
 	p.conn.mu.Unlock()
@@ -199,6 +201,7 @@ func TestClose(t *testing.T) {
 	h := newRecorder()
 	p := greetedServerOf(t, h)
 	s := p.open(false)
+	p.untilRequest()
 	p.conn.Close()
 	h.now(func() {
 		if h.ended[s].Kind != Broken || !h.closed || !errors.Is(h.err, ErrClosed) {

@@ -25,6 +25,18 @@ func (p *peer) quiet(t *testing.T, except func(seen) bool) {
 
 func nothing(seen) bool { return false }
 
+// idle waits until the connection under test owes the peer nothing and nobody
+// writes to it: what is put in a batch then stays there until it is flushed.
+func (p *peer) idle() {
+	p.t.Helper()
+	p.quiet(p.t, nothing)
+	for idle := false; !idle; p.must(p.t.Context().Err()) {
+		p.conn.mu.Lock()
+		idle = !p.conn.flushing && p.conn.out.Len() == 0
+		p.conn.mu.Unlock()
+	}
+}
+
 // The windows of streams are coupled: receipt alone refills that of the
 // connection, and only Consume that of the stream.
 func TestConsumeRefillsTheStream(t *testing.T) {
@@ -58,7 +70,7 @@ func TestWindowGrows(t *testing.T) {
 	h.hoards.Store(true)
 	p := greetedServerOf(t, h)
 	s := p.open(true)
-	p.until("the request", func(s seen) bool { return s.kind == http2.FrameHeaders })
+	p.untilRequest()
 	p.headers(1, false, okHeaders)
 	window := firstWindow
 	for sent, consumed := 0, 0; ; {

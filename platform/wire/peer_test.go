@@ -225,6 +225,13 @@ func (p *peer) until(what string, wanted func(seen) bool) seen {
 	}
 }
 
+// untilRequest waits for a request: what the client sends in a batch may wait
+// for another that is being written.
+func (p *peer) untilRequest() {
+	p.t.Helper()
+	p.until("the request", func(s seen) bool { return s.kind == http2.FrameHeaders })
+}
+
 // untilReset returns the code with which a stream is reset.
 func (p *peer) untilReset(id uint32) http2.ErrCode {
 	p.t.Helper()
