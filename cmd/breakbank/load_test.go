@@ -294,10 +294,9 @@ var spare = ports.New()
 // freeAddress is one where nobody listens, and nobody will but whoever is told.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := spare.Listen()
+	address, err := spare.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }

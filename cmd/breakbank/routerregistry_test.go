@@ -32,7 +32,7 @@ func TestRouterFindsInstancesInARegistry(t *testing.T) {
 	free := ports.New()
 	ctx, cancel := context.WithTimeout(t.Context(), endLimit)
 	defer cancel()
-	cluster, err := registry.StartCluster(ctx, registry.ClusterConfig{Dir: t.TempDir(), Members: 1, Listen: free.Listen})
+	cluster, err := registry.StartCluster(ctx, registry.ClusterConfig{Dir: t.TempDir(), Members: 1, Address: free.Address})
 	must(err)
 	t.Cleanup(func() { must(cluster.Close()) })
 	etcd, err := clientv3.New(clientv3.Config{Endpoints: cluster.ClientAddrs(), Logger: zap.NewNop()})

@@ -64,7 +64,7 @@ func newBed(t *testing.T) *bed {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
-	b.cluster, err = registry.StartCluster(ctx, registry.ClusterConfig{Dir: t.TempDir(), Members: 1, Listen: b.ports.Listen})
+	b.cluster, err = registry.StartCluster(ctx, registry.ClusterConfig{Dir: t.TempDir(), Members: 1, Address: b.ports.Address})
 	if err != nil {
 		t.Fatal(err)
 	}

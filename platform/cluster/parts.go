@@ -187,13 +187,11 @@ func (t Topology) Placed(free *ports.Allocator) (Topology, error) {
 	_, taken, _ := net.SplitHostPort(t.AdminAddress) // It may be empty.
 	address := func() string {
 		for {
-			l, err := free.Listen()
+			at, err := free.Address()
 			if err != nil {
 				errs = append(errs, err)
 				return ""
 			}
-			errs = append(errs, l.Close())
-			at := l.Addr().String()
 			if _, port, _ := net.SplitHostPort(at); port != taken {
 				return at
 			}

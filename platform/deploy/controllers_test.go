@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"breakbank/platform/ports"
 	"breakbank/platform/registry"
 )
 
@@ -40,9 +40,7 @@ func startPlatform(t *testing.T, members int) *platform {
 	t.Cleanup(cancel)
 	cluster, err := registry.StartCluster(ctx, registry.ClusterConfig{
 		Dir: t.TempDir(), Members: members,
-		Listen: func() (*net.TCPListener, error) {
-			return net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		},
+		Address: ports.New().Address,
 	})
 	if err != nil {
 		t.Fatal(err)

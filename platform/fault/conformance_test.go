@@ -118,7 +118,7 @@ func newVictims(t *testing.T) *victims {
 	ctx, cancel := context.WithTimeout(context.Background(), testLimit)
 	t.Cleanup(cancel)
 	cluster, err := registry.StartCluster(ctx, registry.ClusterConfig{
-		Dir: t.TempDir(), Members: 3, Listen: testPorts.Listen,
+		Dir: t.TempDir(), Members: 3, Address: testPorts.Address,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -98,7 +98,7 @@ func newMachineRoomWith(t *testing.T, members int, alter func(*AgentConfig), nod
 	t.Cleanup(cancel)
 	m := &machineRoom{t: t, ctx: ctx, agents: map[string]*Agent{}, fixed: map[string]string{}, others: newOthers()}
 	cluster, err := registry.StartCluster(ctx, registry.ClusterConfig{
-		Dir: t.TempDir(), Members: members, Listen: func() (*net.TCPListener, error) { return listen(t), nil },
+		Dir: t.TempDir(), Members: members, Address: testPorts.Address,
 	})
 	if err != nil {
 		t.Fatal(err)

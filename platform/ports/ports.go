@@ -20,6 +20,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // The range lies below the ephemeral ports of Linux (32768, see
@@ -83,6 +84,47 @@ func (a *Allocator) ListenOn(ip net.IP) (*net.TCPListener, error) {
 			continue
 		default:
 			return nil, fmt.Errorf("listen on %v:%d: %w", ip, port, err)
+		}
+	}
+}
+
+// Address returns an address of this machine's loopback where nobody listens, at
+// a port that this allocator has never handed out: for what opens its listeners
+// itself.
+func (a *Allocator) Address() (string, error) {
+	l, err := a.Listen()
+	if err != nil {
+		return "", err
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return "", fmt.Errorf("free %s: %w", address, err)
+	}
+	return address, awaitRefusal(address)
+}
+
+const (
+	// refusalLimit bounds the wait for other processes to become other programs.
+	refusalLimit = 5 * time.Second
+	refusalPoll  = time.Millisecond
+)
+
+// awaitRefusal waits until nobody listens any more. A process that this one is
+// just starting has this one's sockets too until it is another program, and so
+// holds on for a moment to what we have closed.
+func awaitRefusal(address string) error {
+	for deadline := time.Now().Add(refusalLimit); ; time.Sleep(refusalPoll) {
+		c, err := net.DialTimeout("tcp4", address, refusalLimit)
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED):
+			return nil
+		case err == nil:
+			_ = c.Close() // Nothing was said.
+		case !errors.Is(err, syscall.ECONNRESET): // that is its end
+			return fmt.Errorf("free %s: %w", address, err)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("free %s: somebody still listens there after %v", address, refusalLimit)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"testing"
 )
 
@@ -92,6 +93,44 @@ func TestStaysInItsRange(t *testing.T) {
 		if p := l.Addr().(*net.TCPAddr).Port; p <= first || p >= first+blockSize || p < lowPort || p >= highPort {
 			t.Fatalf("port %d of the block from %d", p, first)
 		}
+	}
+}
+
+// TestAnAddressIsFreeAtOnce, whatever this process starts meanwhile.
+func TestAnAddressIsFreeAtOnce(t *testing.T) {
+	a := New()
+	defer a.Close()
+	over := make(chan struct{})
+	var starting sync.WaitGroup
+	defer starting.Wait()
+	defer close(over)
+	for range 4 {
+		starting.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if err := exec.Command("true").Run(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	// Of so many, listened on and closed without regard for that, some
+	// are still taken.
+	for range 1_000 {
+		address, err := a.Address()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp4", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
 	}
 }
 

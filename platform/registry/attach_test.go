@@ -13,7 +13,7 @@ import (
 // newMembers makes members in this process that have not been started.
 func newMembers(t *testing.T, n int) []*Member {
 	t.Helper()
-	cfg, err := newCluster(ClusterConfig{Members: n, Dir: t.TempDir(), Listen: testPorts.Listen})
+	cfg, err := newCluster(ClusterConfig{Members: n, Dir: t.TempDir(), Address: testPorts.Address})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -26,11 +25,11 @@ type ClusterConfig struct {
 	Members int // those that it starts with, 1 to MaxMembers
 	// Host gives the i-th member in the order of joining, from 0. It is asked
 	// at most once for each. Without it members run in this process, each in a
-	// directory in Dir and at ports from Listen.
-	Host   func(i int) (Host, error)
-	Dir    string
-	Listen func() (*net.TCPListener, error) // gives a port of 127.0.0.1 that is used by nobody else
-	Log    *slog.Logger                     // receives warnings, etcd's own too; nil discards them
+	// directory in Dir and at addresses from Address.
+	Host    func(i int) (Host, error)
+	Dir     string
+	Address func() (string, error) // gives one of 127.0.0.1 that is used by nobody else
+	Log     *slog.Logger           // receives warnings, etcd's own too; nil discards them
 }
 
 // Cluster is a set of etcd members, wherever they run. Its methods are safe for

@@ -10,14 +10,9 @@ func (cfg ClusterConfig) inThisProcess(i int) (Host, error) {
 	place := MemberPlaces[i]
 	seat := Seat{Name: place.Name, Zone: place.Zone}
 	for _, addr := range []*string{&seat.ClientAddr, &seat.PeerAddr} {
-		// etcd opens its listeners itself, from URLs: all that can be handed
-		// over is the number of a port that nobody else will be given.
-		l, err := cfg.Listen()
-		if err != nil {
-			return nil, fmt.Errorf("address: %w", err)
-		}
-		*addr = l.Addr().String()
-		if err := l.Close(); err != nil {
+		// etcd opens its listeners itself, from URLs.
+		var err error
+		if *addr, err = cfg.Address(); err != nil {
 			return nil, fmt.Errorf("address: %w", err)
 		}
 	}

@@ -46,7 +46,7 @@ func startCluster(t *testing.T, members int) *Cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := StartCluster(ctx, ClusterConfig{Dir: t.TempDir(), Members: members, Listen: testPorts.Listen})
+	c, err := StartCluster(ctx, ClusterConfig{Dir: t.TempDir(), Members: members, Address: testPorts.Address})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestNameWithoutBindHostIsRefused(t *testing.T) {
 
 func newMemberConfig(t *testing.T, i int) MemberConfig {
 	t.Helper()
-	h, err := ClusterConfig{Dir: t.TempDir(), Listen: testPorts.Listen, Log: quiet}.inThisProcess(i)
+	h, err := ClusterConfig{Dir: t.TempDir(), Address: testPorts.Address, Log: quiet}.inThisProcess(i)
 	if err != nil {
 		t.Fatal(err)
 	}

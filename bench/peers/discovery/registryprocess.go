@@ -88,7 +88,7 @@ func (r *registryProcess) start(ctx context.Context, dir string) error {
 	defer cancel()
 	free := ports.New()
 	var err error
-	if r.cluster, err = registry.StartCluster(ctx, registry.ClusterConfig{Dir: dir, Members: members, Listen: free.Listen}); err != nil {
+	if r.cluster, err = registry.StartCluster(ctx, registry.ClusterConfig{Dir: dir, Members: members, Address: free.Address}); err != nil {
 		return err
 	}
 	addrs := r.cluster.ClientAddrs()

@@ -49,10 +49,10 @@ type server struct {
 func (b *bed) serve(ctx context.Context, behaviour string) (*server, error) {
 	s := &server{since: time.Now()}
 	var err error
-	if s.address, err = b.free(); err != nil {
+	if s.address, err = b.ports.Address(); err != nil {
 		return nil, err
 	}
-	if s.tell, err = b.free(); err != nil {
+	if s.tell, err = b.ports.Address(); err != nil {
 		return nil, err
 	}
 	args := []string{"peers", "null", "--listen", s.address, "--tell", s.tell}
@@ -61,20 +61,6 @@ func (b *bed) serve(ctx context.Context, behaviour string) (*server, error) {
 	}
 	s.child, err = process.Start(ctx, "the null server", b.self(args...), s.address, s.tell)
 	return s, err
-}
-
-// free is an address that nobody has had in this run. It is free until it is
-// listened on, which somebody else could do first; then the server says so.
-func (b *bed) free() (string, error) {
-	listener, err := b.ports.Listen()
-	if err != nil {
-		return "", err
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return "", fmt.Errorf("free %s: %w", address, err)
-	}
-	return address, nil
 }
 
 // start puts a generator to a job. It returns when its first request has come;

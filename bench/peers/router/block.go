@@ -59,7 +59,7 @@ func (l lineup) start(ctx context.Context, messageBytes int, chosen []Peer) (_ *
 		}
 	}()
 	for range instances {
-		address, err := l.address()
+		address, err := l.ports.Address()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -92,11 +92,11 @@ func (l lineup) stand(ctx context.Context, messageBytes int, p Peer, backends []
 	if p.args == nil {
 		return standing{addresses: backends}, nil
 	}
-	address, err := l.address()
+	address, err := l.ports.Address()
 	if err != nil {
 		return standing{}, err
 	}
-	admin, err := l.address()
+	admin, err := l.ports.Address()
 	if err != nil {
 		return standing{}, err
 	}
@@ -140,20 +140,6 @@ func (l lineup) command(p Peer, s site) (*exec.Cmd, error) {
 	// Caddy keeps what it remembers of itself below these.
 	cmd.Env = slices.Concat(os.Environ(), p.env, []string{"XDG_CONFIG_HOME=" + s.Dir, "XDG_DATA_HOME=" + s.Dir})
 	return cmd, nil
-}
-
-// address is one that nobody has had in this run. It is free until it is
-// listened on, which somebody else could do first; then the peer says so.
-func (l lineup) address() (string, error) {
-	listener, err := l.ports.Listen()
-	if err != nil {
-		return "", err
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return "", fmt.Errorf("free %s: %w", address, err)
-	}
-	return address, nil
 }
 
 // end kills every process of the block and waits for it.

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"breakbank/platform/ports"
 	"breakbank/platform/router/discovery"
 	"breakbank/platform/router/feed"
 	"breakbank/platform/rpc"
@@ -172,7 +173,9 @@ func listen(t *testing.T) net.Listener {
 // closedPort is an address where nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l := listen(t)
-	defer l.Close()
-	return l.Addr().String()
+	address, err := ports.New().Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
 }

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/client/v3/naming/endpoints"
 	"go.uber.org/zap"
 
+	"breakbank/platform/ports"
 	"breakbank/platform/registry"
 	"breakbank/platform/rpc"
 )
@@ -31,7 +32,7 @@ func etcdClient(addr string) func() (*clientv3.Client, error) {
 // incarnation.
 func TestEtcdNaming(t *testing.T) {
 	cluster, err := registry.StartCluster(t.Context(), registry.ClusterConfig{
-		Dir: t.TempDir(), Members: 1, Listen: func() (*net.TCPListener, error) { return listen(t).(*net.TCPListener), nil },
+		Dir: t.TempDir(), Members: 1, Address: ports.New().Address,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -62,7 +62,7 @@ func newOutage(t *testing.T) *outage {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
-	o.cluster, err = registry.StartCluster(ctx, registry.ClusterConfig{Dir: t.TempDir(), Members: 1, Listen: o.ports.Listen})
+	o.cluster, err = registry.StartCluster(ctx, registry.ClusterConfig{Dir: t.TempDir(), Members: 1, Address: o.ports.Address})
 	o.must(err)
 	t.Cleanup(func() { o.must(o.cluster.Close()) })
 	etcd, err := clientv3.New(clientv3.Config{Endpoints: o.cluster.ClientAddrs(), Logger: zap.NewNop()})

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"breakbank/platform/apiserver"
+	"breakbank/platform/ports"
 	"breakbank/platform/registry"
 	"breakbank/platform/router/discovery"
 )
@@ -102,7 +103,7 @@ func TestInformer(t *testing.T) {
 		return net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	cluster, err := registry.StartCluster(t.Context(), registry.ClusterConfig{Dir: t.TempDir(), Members: 1, Listen: listen, Log: quiet})
+	cluster, err := registry.StartCluster(t.Context(), registry.ClusterConfig{Dir: t.TempDir(), Members: 1, Address: ports.New().Address, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
