@@ -5,7 +5,11 @@
 // It is pure.
 package picture
 
-import "breakbank/bench/result"
+import (
+	"math"
+
+	"breakbank/bench/result"
+)
 
 // Band is how a journey fared in a phase, by the share that got a decision: ok,
 // a correct business no, or an answer of a fallback.
@@ -74,15 +78,19 @@ func (s scale[B]) of(share float64) B {
 func (s scale[B]) same(a, b, of float64) bool {
 	low, high := min(a, b), max(a, b)
 	for _, bound := range s.bounds {
-		if low < bound.at && high >= bound.at && high-low > max(bound.apart, byChance/of)+rounding {
+		if low < bound.at && high >= bound.at && high-low > max(bound.apart, bound.byChance(of))+rounding {
 			return false
 		}
 	}
 	return true
 }
 
-// byChance is how many journeys may go the other way and tell nothing.
-const byChance = 3
+// byChance is how far the share of so many may be off and tell nothing: three
+// standard deviations of a share that is the bound, and three journeys at least.
+func (b bound) byChance(of float64) float64 {
+	const deviations = 3
+	return deviations * max(1, math.Sqrt(of*b.at*(1-b.at))) / of
+}
 
 // rounding forgives what floating point adds to a difference of shares.
 const rounding = 1e-9

@@ -70,6 +70,19 @@ func TestWhatIsDifferent(t *testing.T) {
 		{"another answered some", large(100, 0), large(80, 20), true},
 		{"a fallback gave much or most", large(70, 30), large(20, 80), false},
 		{"of a few answers, another's", counts(20, 0), counts(0, 20), false},
+		// As seen in control_plane_restart of two replays in processes.
+		{
+			"fewer of not many",
+			result.Counts{Offered: 97, Degraded: 62, Declined: 2, Failed: 33},
+			result.Counts{Offered: 77, Degraded: 38, Failed: 39},
+			false,
+		},
+		{
+			"far fewer of not many",
+			result.Counts{Offered: 97, Degraded: 62, Declined: 2, Failed: 33},
+			result.Counts{Offered: 77, Degraded: 36, Failed: 41},
+			true,
+		},
 		{"too few to tell", large(100, 0), result.Counts{Offered: 10, Failed: 10}, false},
 	} {
 		a, b := cellOf(c.a), cellOf(c.b)

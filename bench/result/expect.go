@@ -41,6 +41,13 @@ type Expect struct {
 	Entry     Entry
 	Measure   Measure
 	Low, High float64
+	// ByEntry takes the measure of those who enter at each edge node by itself,
+	// and of the three the mean: as many customers enter at each. The share of
+	// all of a small sample says also at which edges the customers happened to
+	// be, and, as those who wait for a dead router are decided late, how long
+	// the phase was: in nine replays of monzo-2017-short it was 58 to 76 % of
+	// 34 to 49 degraded taps where 65 to 67 % of an entry were, on average.
+	ByEntry bool
 	// Below names an earlier phase than whose share it must be lower instead,
 	// by however little; Low and High do not count then. The row is left out
 	// where either phase holds fewer than a hundred of the journey: the shares
@@ -65,13 +72,42 @@ func (e Expect) words() string {
 	default:
 		bound = percent(e.Low) + " to " + percent(e.High)
 	}
-	if e.Entry != AnyEntry {
+	switch {
+	case e.Entry != AnyEntry:
 		return fmt.Sprintf("%s %s of those who enter at %s", bound, e.Measure, e.Entry)
+	case e.ByEntry:
+		return bound + " " + string(e.Measure) + byEntry
 	}
 	return bound + " " + string(e.Measure)
 }
 
-func (e Expect) share(c Counts) float64 {
+const byEntry = ", each entry alike"
+
+// tally is what was decided of a journey, by the zone that the customer enters in.
+type tally [zones]Counts
+
+func (t *tally) all() Counts {
+	var sum Counts
+	for _, c := range t {
+		sum = sum.Plus(c)
+	}
+	return sum
+}
+
+// share is the measure of what was decided. With ByEntry an entry of which
+// nothing was decided counts as 0.
+func (e Expect) share(t *tally) float64 {
+	if !e.ByEntry {
+		return e.shareOf(t.all())
+	}
+	var sum float64
+	for _, c := range t {
+		sum += e.shareOf(c)
+	}
+	return sum / zones
+}
+
+func (e Expect) shareOf(c Counts) float64 {
 	switch e.Measure {
 	case ShareAnswered:
 		return c.Answered()
@@ -83,10 +119,14 @@ func (e Expect) share(c Counts) float64 {
 	return c.Good()
 }
 
+// zones are those of the edge nodes a1, b1 and c1.
+const zones = 3
+
+func entryOf(r *loadgen.Record) int { return r.Customer % zones }
+
 func (e Expect) holds(r *loadgen.Record) bool {
-	const zones, zoneC = 3, 2
-	atC := r.Customer%zones == zoneC
-	return e.Entry == AnyEntry || (e.Entry == AtC1) == atC
+	const zoneC = 2
+	return e.Entry == AnyEntry || (e.Entry == AtC1) == (entryOf(r) == zoneC)
 }
 
 // expectedMin is how many journeys of a kind a phase must be expected to hold
@@ -109,13 +149,13 @@ func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) [
 			checks = append(checks, e.checkBelow(records, spans)...)
 			continue
 		}
-		var counts [customers.JourneyCount]Counts
+		var tallies [customers.JourneyCount]tally
 		var all int64
 		begun := [customers.JourneyCount]int{}
 		for k := range records {
 			r := &records[k]
 			if spanAt(spans, doneS(r)) == i && e.holds(r) {
-				counts[r.Journey].Add(r.Outcome)
+				tallies[r.Journey][entryOf(r)].Add(r.Outcome)
 				all++
 			}
 			if spanAt(spans, intendedS(r)) == i && e.holds(r) {
@@ -127,8 +167,8 @@ func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) [
 				continue
 			}
 			tooShort := all*int64(customers.Journeys[j].Weight) < expectedMin*100
-			if counts[j].Offered > 0 || hung(begun[j], spans[i]) || !tooShort {
-				checks = append(checks, e.check(j, counts[j], hung(begun[j], spans[i])))
+			if tallies[j].all().Offered > 0 || hung(begun[j], spans[i]) || !tooShort {
+				checks = append(checks, e.check(j, &tallies[j], hung(begun[j], spans[i])))
 			}
 		}
 	}
@@ -137,8 +177,8 @@ func CheckExpectations(table []Expect, records []loadgen.Record, spans []Span) [
 
 // check judges a journey by what was decided, or, where nothing was, by whether
 // all of it hung.
-func (e Expect) check(j loadgen.Journey, c Counts, hung bool) Expectation {
-	share := e.share(c)
+func (e Expect) check(j loadgen.Journey, t *tally, hung bool) Expectation {
+	c, share := t.all(), e.share(t)
 	slack := 0.0
 	// "None" means none, however few there were.
 	if c.Offered > 0 && c.Offered < windowJourneys && !(e.Low <= 0 && e.High <= 0) {
@@ -152,7 +192,7 @@ func (e Expect) check(j loadgen.Journey, c Counts, hung bool) Expectation {
 
 // checkBelow compares the shares of two phases.
 func (e Expect) checkBelow(records []loadgen.Record, spans []Span) []Expectation {
-	var in, before [customers.JourneyCount]Counts
+	var in, before [customers.JourneyCount]tally
 	for i := range records {
 		r := &records[i]
 		if !e.holds(r) {
@@ -160,21 +200,26 @@ func (e Expect) checkBelow(records []loadgen.Record, spans []Span) []Expectation
 		}
 		switch spans[spanAt(spans, doneS(r))].Name {
 		case e.Phase:
-			in[r.Journey].Add(r.Outcome)
+			in[r.Journey][entryOf(r)].Add(r.Outcome)
 		case e.Below:
-			before[r.Journey].Add(r.Outcome)
+			before[r.Journey][entryOf(r)].Add(r.Outcome)
 		}
 	}
 	var checks []Expectation
 	for j := range loadgen.Journey(customers.JourneyCount) {
-		tooFew := min(in[j].Offered, before[j].Offered) < windowJourneys
+		offered := in[j].all().Offered
+		tooFew := min(offered, before[j].all().Offered) < windowJourneys
 		if tooFew || e.Journeys != nil && !slices.Contains(e.Journeys, j) {
 			continue
 		}
-		share, bound := e.share(in[j]), e.share(before[j])
+		share, bound := e.share(&in[j]), e.share(&before[j])
+		expected := fmt.Sprintf("less %s than in %s, %.1f %%", e.Measure, e.Below, bound*100)
+		if e.ByEntry {
+			expected += byEntry
+		}
 		checks = append(checks, Expectation{
-			Phase: e.Phase, Journey: customers.Journeys[j].Name, Expected: fmt.Sprintf("less %s than in %s, %.1f %%", e.Measure, e.Below, bound*100),
-			Observed: share, Offered: in[j].Offered, Seen: share < bound,
+			Phase: e.Phase, Journey: customers.Journeys[j].Name, Expected: expected,
+			Observed: share, Offered: offered, Seen: share < bound,
 		})
 	}
 	return checks

@@ -70,6 +70,61 @@ func TestExpectationEntry(t *testing.T) {
 	}
 }
 
+// TestExpectationByEntry: who enters at an edge that is lost, and whether it was
+// decided in time, is chance in a small sample; what those feel who enter at each
+// edge is not.
+func TestExpectationByEntry(t *testing.T) {
+	band := Expect{Phase: "p", Journeys: taps, Measure: ShareDegraded, Low: 0.55, High: 0.75, ByEntry: true}
+	below := Expect{Phase: "p", Journeys: taps, Measure: ShareDegraded, Below: "before", ByEntry: true}
+	// decided are so many taps of customers of each zone, so many of them degraded.
+	decided := func(atS float64, of, degraded [3]int) []loadgen.Record {
+		var records []loadgen.Record
+		for zone, n := range of {
+			records = append(records, steady(customers.CardTap, atS, atS+1, n, func(i int) loadgen.Outcome {
+				if i < degraded[zone] {
+					return loadgen.Degraded
+				}
+				return loadgen.Failed
+			})...)
+			for k := range n {
+				records[len(records)-1-k].Customer = 3*k + zone
+			}
+		}
+		return records
+	}
+	for _, c := range []struct {
+		name         string
+		of, degraded [3]int
+		seen         bool
+	}{
+		{"few of the lost edge were decided", [3]int{16, 16, 6}, [3]int{16, 16, 0}, true},
+		{"many were", [3]int{9, 10, 22}, [3]int{9, 10, 0}, true},
+		{"none were", [3]int{16, 16, 0}, [3]int{16, 16, 0}, true},
+		{"no edge is lost", [3]int{13, 12, 13}, [3]int{13, 12, 13}, false},
+		{"two are", [3]int{38, 6, 6}, [3]int{38, 0, 0}, false},
+		{"stand-in answers half", [3]int{20, 20, 20}, [3]int{10, 10, 0}, false},
+	} {
+		got := CheckExpectations([]Expect{band}, decided(0, c.of, c.degraded), spansOf("p"))
+		if len(got) != 1 || got[0].Seen != c.seen {
+			t.Errorf("%s: %+v, want seen %v", c.name, got, c.seen)
+		}
+	}
+	for _, c := range []struct {
+		name         string
+		of, degraded [3]int
+		seen         bool
+	}{
+		{"fewer at one edge", [3]int{90, 30, 10}, [3]int{90, 20, 0}, true},
+		{"as many at every edge, others enter", [3]int{20, 20, 100}, [3]int{20, 20, 0}, false},
+	} {
+		records := append(decided(0, [3]int{40, 40, 40}, [3]int{40, 40, 0}), decided(10, c.of, c.degraded)...)
+		got := CheckExpectations([]Expect{below}, records, spansOf("before", "p"))
+		if len(got) != 1 || got[0].Seen != c.seen {
+			t.Errorf("%s: %+v, want seen %v", c.name, got, c.seen)
+		}
+	}
+}
+
 // TestExpectationBelow: a share is held against that of an earlier phase, if
 // both phases are large enough.
 func TestExpectationBelow(t *testing.T) {
