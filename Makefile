@@ -3,9 +3,9 @@ SHELL := bash
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/go.mod
 PKGS  ?= ./...
-# Packages without goroutines of their own, whose tests take a minute and more
-# under the race detector.
-SERIAL := bench/audit$$|bench/sim$$|platform/router/balance$$
+# Packages without goroutines of their own, in code or tests, that take long under
+# the race detector for nothing.
+SERIAL := bench/audit$$|bench/benign$$|bench/sim$$|loadgen/pacer$$|platform/router/(balance|overload)$$
 # What the protocols must stay compatible with.
 BASE  ?= HEAD
 
