@@ -79,14 +79,25 @@ func TestGhzMissesAStall(t *testing.T) {
 		t.Skipf("SKIPPED: ghz is not installed (%s)", g.Install)
 	}
 	of := truth("stalls", "stall:500ms/2500ms", 1000, 2500*time.Millisecond)
-	s, err := onTestBed(t).truth(t.Context(), of, g, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := onTestBed(t)
 	// 64 of its requests are under way when the stall begins, of some 2000: its
-	// p95 is that of a server that never stalls, and the truth is 375 ms.
-	const missesMin = 0.9
-	if off, ok := s.truth.off(s.told); !ok || off < missesMin || s.told.LatencyMs["p95"] > s.truth.latency["p95"]/10 {
-		t.Errorf("ghz is off by %.0f %% only: %v, the truth %v", off*100, s.told.LatencyMs, s.truth.latency)
+	// p95 is that of a server that never stalls, milliseconds, or tens of them
+	// where the machine is busy, and the truth is 375 ms.
+	const missesMin = 0.5
+	for range attempts {
+		s, err := b.truth(t.Context(), of, g, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, there := s.told.LatencyMs["p95"]
+		truth := s.truth.latency["p95"]
+		if there && told <= truth*(1-missesMin) {
+			return
+		}
+		t.Logf("others had %.0f %% of the machine: p95 is %.1f ms by ghz, %.1f in truth", s.machine.Others(s.ours())*100, told, truth)
+		if undisturbed(&s) {
+			t.Fatalf("ghz is not off by half, and the machine was there: %v, the truth %v", s.told.LatencyMs, s.truth.latency)
+		}
 	}
+	t.Skipf("SKIPPED: in %d attempts this machine had no time for it", attempts)
 }

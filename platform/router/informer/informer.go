@@ -147,8 +147,9 @@ func (i *Informer) run(ctx context.Context, hasSynced func() bool) {
 		case <-tick.C:
 		}
 		// HasSynced counts what the handler has been told; the events of it
-		// are in the queue before it says so.
-		if !synced && (!hasSynced() || len(i.events) > 0) {
+		// are in the queue before it says so. The list's revision is known
+		// only after that.
+		if !synced && (!hasSynced() || len(i.events) > 0 || i.shared.LastSyncResourceVersion() == "") {
 			i.config.Apply(nil, i.state(false))
 			continue
 		}
