@@ -15,6 +15,7 @@ import (
 	"breakbank/platform/book"
 	"breakbank/platform/events"
 	"breakbank/platform/node"
+	"breakbank/platform/ports"
 	"breakbank/platform/rpc"
 	bankv1 "breakbank/proto/bank/v1"
 	bookv1 "breakbank/proto/book/v1"
@@ -63,9 +64,9 @@ func newWorld(t *testing.T) *world {
 	none := func(context.Context, *bankv1.ReceiveInRequest) error { return nil }
 	w := &world{t: t, dir: t.TempDir(), store: store, before: none, after: none}
 	w.startNATS()
-	l := listen(t, "127.0.0.1:0")
-	w.router = l.Addr().String()
-	l.Close()
+	if w.router, err = ports.New().Address(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		w.stopPayments()
 		w.nats.Close()
