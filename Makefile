@@ -29,12 +29,14 @@ test: ## run all tests (needs only Go)
 
 # A process under the race detector waits a second at its end for reports from
 # other goroutines. Tests start hundreds of processes: a tenth is enough.
-RACE := GORACE=atexit_sleep_ms=100 $(GO) test -race -short
+RACE := GORACE=atexit_sleep_ms=100 $(GO) test -race -short -vet=off
+# Bad input is refused before there is a goroutine, in hundreds of processes.
+REFUSALS := BadInput|BadFlags|SaysWhatIsWrong
 
 .PHONY: race
-race: ## run the tests of all that has goroutines under the race detector, but for the long replays
+race: ## run the tests of all that has goroutines under the race detector, but for replays and refusals
 	$(RACE) $$($(GO) list $(PKGS) | grep -v -E '$(SERIAL)|cmd/breakbank$$')
-	$(RACE) ./cmd/breakbank
+	$(RACE) -skip '$(REFUSALS)' ./cmd/breakbank
 
 # How long each target is fuzzed, and where they are: package and function.
 FUZZTIME ?= 1m

@@ -11,6 +11,9 @@ import (
 
 // TestAPersonCanDoTheIncidentByHand: "up" in one terminal, "ctl" in another.
 func TestAPersonCanDoTheIncidentByHand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: under the race detector it takes two minutes; run without -short")
+	}
 	t.Parallel()
 	admin := freeAddress(t)
 	up, tmp, _, _ := start(t, "up", "--admin", admin, "--out", t.TempDir())

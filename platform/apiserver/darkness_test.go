@@ -119,6 +119,7 @@ func (s *swallower) close() {
 func TestDarkConnection(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
+	b.readLimit = time.Second
 	ctx := t.Context()
 	relayListener, err := b.ports.Listen()
 	if err != nil {
@@ -215,6 +216,7 @@ func TestDarkConnection(t *testing.T) {
 func TestFreshCacheIsUnavailable(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
+	b.readLimit = time.Second
 	ctx := t.Context()
 	silent, err := b.ports.Listen() // accepts by backlog, and never answers
 	if err != nil {

@@ -56,11 +56,14 @@ type bed struct {
 	etcd    *clientv3.Client
 	store   *registry.Store
 	ports   *ports.Allocator
+	// readLimit is for etcd, as Config has it: patience, unless a test is of what
+	// comes after it.
+	readLimit time.Duration
 }
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{t: t, ports: testPorts}
+	b := &bed{t: t, ports: testPorts, readLimit: patience}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
@@ -97,7 +100,7 @@ func (b *bed) start(l net.Listener, endpoint func(string) string) (*Server, stri
 		endpoint = func(string) string { return b.cluster.ClientAddrs()[0] }
 	}
 	s, err := Start(b.t.Context(), Config{
-		Name: "apiserver-a", Zone: "a", Listener: l, EtcdEndpoint: endpoint, ReadLimit: time.Second,
+		Name: "apiserver-a", Zone: "a", Listener: l, EtcdEndpoint: endpoint, ReadLimit: b.readLimit,
 		Log: slog.New(slog.NewTextHandler(b.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {

@@ -265,6 +265,12 @@ func TestRecordsAreWrittenOnlyWhenTheyChange(t *testing.T) {
 	p.change("ledger", func(d *appsv1.Deployment) { *d.Spec.Replicas = 1 })
 	p.await("one endpoint", func() bool { return len(p.addresses("ledger")) == 1 && p.namingKeys() == 2 })
 
+	// The slices, one a pod, have a writer of their own.
+	p.await("a slice of each", func() bool {
+		slices, _, err := p.store.ListRaw(p.ctx, "endpointslices", registry.ReadOptions{})
+		return err == nil && len(slices) == 2
+	})
+
 	// In rest nobody writes, however often everybody is made to look. The
 	// fence is written by the same loops, after what would be wrong.
 	before = p.versions()
@@ -276,7 +282,9 @@ func TestRecordsAreWrittenOnlyWhenTheyChange(t *testing.T) {
 	}
 	p.create("pods", testPod("stranger", "zz-fence", "127.0.0.1:1", true))
 	p.create("services", testService("zz-fence"))
-	p.await("the fence", func() bool { return len(p.addresses("zz-fence")) == 1 && p.namingKeys() == 3 })
+	p.await("the fence", func() bool {
+		return len(p.addresses("zz-fence")) == 1 && p.namingKeys() == 3 && p.stored("endpointslices", "stranger") != ""
+	})
 	if after := p.versions(); after != before {
 		t.Errorf("written at rest: were\n%s, are\n%s", before, after)
 	}

@@ -254,7 +254,7 @@ func TestWorkKeepsToItsRate(t *testing.T) {
 // next one at once, not after the time for an acknowledgement.
 func TestAWorkerThatStopsLeavesNothingBehind(t *testing.T) {
 	b := connect(t, start(t))
-	raise(t, b, keys(40)...)
+	raise(t, b, keys(12)...) // four in hand, eight fetched ahead
 	work := func(ctx context.Context, handle func(context.Context) error) chan error {
 		finished := make(chan error, 1)
 		go func() {
@@ -415,23 +415,29 @@ func TestPublishingWhileTheServerIsAwayFailsAtOnce(t *testing.T) {
 
 func TestPublishAsync(t *testing.T) {
 	b := connect(t, start(t))
-	var futures []jetstream.PubAckFuture
 	// Each is on disk before it is acknowledged, and that is waited for no longer
-	// than two seconds from when it was sent.
-	const messages = 100
+	// than two seconds from when it was sent: a third of one for each of so many.
+	const messages, underWay = 100, 6
+	var futures []jetstream.PubAckFuture
+	oldest := func() {
+		select {
+		case <-futures[0].Ok():
+		case err := <-futures[0].Err():
+			t.Fatalf("a message: %v", err)
+		}
+		futures = futures[1:]
+	}
 	for _, key := range keys(messages) {
 		future, err := b.PublishAsync(events.AdviceSubject, key, advice(key))
 		if err != nil {
 			t.Fatal(err)
 		}
-		futures = append(futures, future)
-	}
-	for i, future := range futures {
-		select {
-		case <-future.Ok():
-		case err := <-future.Err():
-			t.Fatalf("message %d: %v", i, err)
+		if futures = append(futures, future); len(futures) > underWay {
+			oldest()
 		}
+	}
+	for len(futures) > 0 {
+		oldest()
 	}
 	if n := pending(t, b); n != messages {
 		t.Errorf("%d advices, want %d", n, messages)

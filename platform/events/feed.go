@@ -21,7 +21,7 @@ const FeedLength = 20
 const (
 	// maxFeedTries bounds how often adding to a feed is tried against others
 	// that add to the same account's.
-	maxFeedTries = 16
+	maxFeedTries = 64
 	// feedPause, times the tries so far, bounds the random pause after losing
 	// to another, so that none of them loses always.
 	feedPause = time.Millisecond

@@ -260,10 +260,13 @@ func TestMetricsSayWhose(t *testing.T) {
 	m := newMachineRoomWith(t, 1, withProcesses(t), "a2", "b2")
 	m.deploy("ledger", "v1", "a2", "b2")
 	i := m.instanceOf("a2", "")
-	families, err := m.agents["a2"].Gatherer().Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	var families []*dto.MetricFamily
+	// A process that does not answer at once is left out, with an error.
+	await(t, "its metrics", func() bool {
+		var err error
+		families, err = m.agents["a2"].Gatherer().Gather()
+		return err == nil
+	})
 	at := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "bb_test_up" })
 	if at < 0 || len(families[at].Metric) != 1 {
 		t.Fatalf("metrics %v", families)

@@ -28,7 +28,7 @@ func TestConformance(t *testing.T) {
 				registry.set("echo", b.instance())
 				r, addr := startRouterOn(t, registry, path, "{strategy: round-robin}")
 				<-r.Ready()
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				c.run(ctx, t, b, dialRouter(t, addr, "echo"))
 			})

@@ -140,10 +140,10 @@ func TestHostilePeers(t *testing.T) {
 	if visits < 2*len(hostile) {
 		t.Errorf("%d visits of bad peers are too few to show anything", visits)
 	}
-	if p := quantile(took[here], 0.99); !full && p > time.Second {
-		t.Errorf("p99 is %v", p)
-	}
 	// That they keep the machine busy is not the router's fault.
+	if p, busy := quantile(took[here], 0.99), quantile(took[elsewhere], 0.99); !full && p > max(time.Second, 3*busy) {
+		t.Errorf("p99 is %v, and %v while bad peers are elsewhere", p, busy)
+	}
 	if full && middle(toElsewhere) > 1.2 {
 		t.Errorf("p99 is %.2f of what it is while bad peers are elsewhere, at most 1.20 is allowed", middle(toElsewhere))
 	}

@@ -72,7 +72,7 @@ func TestMetrics(t *testing.T) {
 			b := startBackend(t, "echo-1")
 			registry.set("echo", b.instance())
 			registry.set("gone", instance{"gone-1", deadAddr(t)})
-			r, addr := startRouter(t, registry, "{retries: {kind: none}, dataplane: "+plane+"}")
+			r, addr := startRouter(t, registry, "{retries: {kind: none}, overlays: {fail_fast: {min: 1m, max: 1m}}, dataplane: "+plane+"}")
 			<-r.Ready()
 			entered, leave := make(chan struct{}), make(chan struct{})
 			b.unary = func(_ context.Context, in *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {

@@ -17,18 +17,21 @@ var mishaps = []struct {
 	name string
 	// do lets it happen, to the first of the instances.
 	do func(t *testing.T, c *childInstance)
+	// deadline is the callers'. Where nothing but it ends a call, it is how an
+	// instance that has stopped is found out.
+	deadline time.Duration
 	// takes is how long it takes to show: a request may go to an instance that
 	// has stopped until the first that did is out of time.
 	takes time.Duration
 	// lossless: not even requests in flight are lost.
 	lossless bool
 }{
-	{"killed", func(_ *testing.T, c *childInstance) { c.kill() }, 0, false},
+	{"killed", func(_ *testing.T, c *childInstance) { c.kill() }, restartTimeout, 0, false},
 	{"stopped", func(t *testing.T, c *childInstance) {
 		c.signal(t, syscall.SIGSTOP)
 		t.Cleanup(func() { c.signal(t, syscall.SIGCONT) })
-	}, 2*mishapTimeout + mishapTimeout/4, false},
-	{"slow", func(t *testing.T, c *childInstance) { c.slow(t, 100*time.Millisecond) }, 0, true},
+	}, stoppedTimeout, 2*stoppedTimeout + stoppedTimeout/4, false},
+	{"slow", func(t *testing.T, c *childInstance) { c.slow(t, 100*time.Millisecond) }, restartTimeout, 0, true},
 	{"reused by another service", func(t *testing.T, c *childInstance) {
 		c.kill()
 		other := startChild(t, "prepaid", "prepaid-1", c.addr)
@@ -37,14 +40,14 @@ var mishaps = []struct {
 				t.Errorf("the other service has executed %d requests that were not meant for it", n)
 			}
 		})
-	}, 0, false},
+	}, restartTimeout, 0, false},
 }
 
 const (
 	mishapCallers = 16
-	// mishapTimeout is the callers' deadline, and how an instance that has
-	// stopped is found out.
-	mishapTimeout = 2 * time.Second
+	// stoppedTimeout is short enough to be waited for, and far longer than a busy
+	// machine takes for a call.
+	stoppedTimeout = 3 * time.Second
 	// mishapLoad is how many requests are load enough.
 	mishapLoad = 500
 	// callPause is between two requests of a caller, so that deadlines tell of
@@ -103,7 +106,7 @@ func TestMishaps(t *testing.T) {
 	for _, m := range mishaps {
 		t.Run(m.name, func(t *testing.T) {
 			registry := newRegistryStub(t)
-			hit := startChild(t, "echo", "echo-1", "127.0.0.1:0")
+			hit := startChild(t, "echo", "echo-1", deadAddr(t))
 			var instances []instance
 			for _, name := range []string{"echo-2", "echo-3"} {
 				instances = append(instances, startChild(t, "echo", name, "127.0.0.1:0").instance)
@@ -115,7 +118,7 @@ func TestMishaps(t *testing.T) {
 			for range mishapCallers {
 				clients = append(clients, dialRouter(t, addr, "echo"))
 			}
-			l := startGRPCLoad(t, clients, mishapTimeout)
+			l := startGRPCLoad(t, clients, m.deadline)
 			eventually(t, "load on all instances", func() bool { return l.done.Load() > mishapLoad && hit.executed(t) > 100 })
 			if n := l.failed.Load(); n != 0 {
 				t.Fatalf("%d requests failed before anything happened: %v", n, l.lastError())

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"breakbank/platform/ports"
 	"breakbank/platform/rpc"
 )
 
@@ -22,9 +23,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // deadAddr is an address where nobody listens.
 func deadAddr(t *testing.T) string {
 	t.Helper()
-	l := listen(t)
-	defer l.Close()
-	return l.Addr().String()
+	addr, err := ports.New().Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
 }
 
 // A dead address costs a request nothing but the way to the next one, and no
@@ -33,7 +36,7 @@ func TestUnreachableGoesOnToTheNext(t *testing.T) {
 	registry := newRegistryStub(t)
 	b := startBackend(t, "echo-3")
 	registry.set("echo", instance{"echo-1", deadAddr(t)}, instance{"echo-2", deadAddr(t)}, b.instance())
-	r, addr := startRouter(t, registry, "{strategy: round-robin, retries: {kind: none}}")
+	r, addr := startRouter(t, registry, "{strategy: round-robin, retries: {kind: none}, overlays: {fail_fast: {min: 1m, max: 1m}}}")
 	<-r.Ready()
 	c := dialRouter(t, addr, "echo")
 	for range 10 {

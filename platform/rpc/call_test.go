@@ -158,7 +158,7 @@ func TestOutOfTimeOrCancelledAfterSendingIsNotRepeated(t *testing.T) {
 		return err == nil
 	})
 
-	ctx, cancel := context.WithTimeout(rpc.WithKey(t.Context(), "k"), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(rpc.WithKey(t.Context(), "k"), 2*time.Second)
 	defer cancel()
 	if _, err := client.Apply(ctx, &bookv1.ApplyRequest{}); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("got %v, want DeadlineExceeded", err)

@@ -333,11 +333,13 @@ func TestSurvivesGarbageInHTTP2(t *testing.T) {
 // What is logged of refusals has a bound, whatever a stranger does.
 func TestRefusalsDoNotFillTheLog(t *testing.T) {
 	a := listenAdmin(t, secret(t))
+	began := time.Now()
 	for range 200 {
 		exchange(t, a.addr, request("GET", "/metrics", "h", ""))
 	}
-	if n := strings.Count(a.log.String(), "\n"); n > 10 {
-		t.Errorf("%d lines of 200 refusals", n)
+	took := time.Since(began)
+	if n := strings.Count(a.log.String(), "\n"); n == 0 || n > 2+int(took/time.Second) {
+		t.Errorf("%d lines of 200 refusals in %v", n, took)
 	}
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"strings"
@@ -46,6 +47,22 @@ func flood(t *testing.T, p *peer, reads bool, send func(i int) error) (code http
 	return noError, sent
 }
 
+// inBulk sends frames in large writes: a flood of streams is one only if thousands
+// come in a second, also on a machine that has others to serve.
+func inBulk(frames func(p *peer, fr *http2.Framer, i int) error) func(*peer, int) error {
+	const size = 16 << 10
+	var segment bytes.Buffer
+	fr := http2.NewFramer(&segment, nil)
+	fr.AllowIllegalWrites = true
+	return func(p *peer, i int) error {
+		if err := frames(p, fr, i); err != nil || segment.Len() < size {
+			return err
+		}
+		_, err := segment.WriteTo(p.nc)
+		return err
+	}
+}
+
 // Frames that cost work and bring nothing are put up with for a while; then
 // the connection ends with ENHANCE_YOUR_CALM (RFC 9113, 10.5).
 func TestFloods(t *testing.T) {
@@ -74,17 +91,17 @@ func TestFloods(t *testing.T) {
 			return p.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 3), BlockFragment: p.encode(requestFields()), EndHeaders: true, EndStream: true})
 		}},
 		// CVE-2023-44487
-		{"rapid resets", nil, func(p *peer, i int) error {
+		{"rapid resets", nil, inBulk(func(p *peer, fr *http2.Framer, i int) error {
 			return errors.Join(
-				p.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: p.encode(requestFields()), EndHeaders: true}),
-				p.fr.WriteRSTStream(uint32(2*i+1), http2.ErrCodeCancel))
-		}},
+				fr.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: p.encode(requestFields()), EndHeaders: true}),
+				fr.WriteRSTStream(uint32(2*i+1), http2.ErrCodeCancel))
+		})},
 		// CVE-2025-8671: the client makes the server do it.
-		{"resets provoked", nil, func(p *peer, i int) error {
+		{"resets provoked", nil, inBulk(func(p *peer, fr *http2.Framer, i int) error {
 			return errors.Join(
-				p.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: p.encode(requestFields()), EndHeaders: true}),
-				p.fr.WriteWindowUpdate(uint32(2*i+1), 0))
-		}},
+				fr.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: p.encode(requestFields()), EndHeaders: true}),
+				fr.WriteWindowUpdate(uint32(2*i+1), 0))
+		})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,11 +225,15 @@ func TestAnswersToWhatWasTakenBack(t *testing.T) {
 		s.Reset(&b, http2.ErrCodeCancel)
 	}
 	b.Flush()
+	var answers bytes.Buffer
+	fr := http2.NewFramer(&answers, nil)
 	for i := range open {
-		p.headers(uint32(2*i+1), false, okHeaders)
-		p.data(uint32(2*i+1), false, 10)
-		p.headers(uint32(2*i+1), true, fieldsOf("grpc-status", "0"))
+		id := uint32(2*i + 1)
+		p.must(fr.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.encode(okHeaders), EndHeaders: true}))
+		p.must(fr.WriteData(id, false, make([]byte, 10)))
+		p.must(fr.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.encode(fieldsOf("grpc-status", "0")), EndHeaders: true, EndStream: true}))
 	}
+	p.write(answers.Bytes())
 	last := p.open(true)
 	p.headers(2*streams+1, true, append(okHeaders[:1:1], answerTrailers...))
 	h.await(t, "the answer of a request after that", func() bool { return h.whole[last] })

@@ -73,6 +73,7 @@ func TestTheServersClockIsShown(t *testing.T) {
 // a stall, whatever it reports; that is why ours is an open loop. ghz is not part
 // of this module, so without it there is nothing to hold.
 func TestGhzMissesAStall(t *testing.T) {
+	measures(t)
 	t.Parallel()
 	g := generator(ghz)
 	if _, found := g.find(); !found {

@@ -62,6 +62,15 @@ func within(s *sample) error {
 	return nil
 }
 
+// measures is a test of figures, which mean nothing of what the race detector
+// slows down: it is run with -short there.
+func measures(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED: it measures; run without -short")
+	}
+}
+
 func onTestBed(t *testing.T) *bed {
 	t.Helper()
 	dir := t.TempDir()
@@ -79,6 +88,7 @@ func generator(name string) Generator {
 // Ours has the machine to itself, as far as that is in our hands. What others
 // report is only shown, and has to share it.
 func TestReportedIsTheTruth(t *testing.T) {
+	measures(t)
 	b := onTestBed(t)
 	ours := make([]*sample, len(knownTruths))
 	for i, of := range knownTruths {
@@ -158,6 +168,7 @@ func besideTheTruth(of Case, samples []*sample) string {
 // TestAClosedLoopMissesTheTruth: the canary. A generator that waits for answers
 // hides most of the stall; if it passed, the test above would prove nothing.
 func TestAClosedLoopMissesTheTruth(t *testing.T) {
+	measures(t)
 	t.Parallel()
 	b := onTestBed(t)
 	of := truth("stalls", "stall:500ms/1s", 1000, 2*time.Second)

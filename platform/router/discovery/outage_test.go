@@ -270,7 +270,10 @@ func TestOutage(t *testing.T) {
 		t.Errorf("%d direct reads of etcd while the API servers are well", got)
 	}
 
-	// Dark. A deploy moves ledger; evidence arrives with the first request.
+	// Dark. A deploy moves ledger; evidence arrives with the first request, before
+	// three bookmarks are missed.
+	_, s := guarded.now()
+	guarded.await(t, "a bookmark", func(_ map[string]string, now State) bool { return now.HeardAt.After(s.HeardAt) })
 	o.goDark()
 	o.set("ledger", 1004)
 	guarded.runner.Testify(Evidence{Kind: Unreachable, Service: "ledger", Addr: "127.0.0.1:1001"})
