@@ -42,8 +42,9 @@ func TestMain(m *testing.M) {
 	os.Exit(testrun.Leaving(m, patience, before))
 }
 
-// patience bounds every wait of these tests.
-const patience = 15 * time.Second
+// patience bounds every wait of these tests; it is never waited out. client-go's
+// fifth pause after an error may be 25 s.
+const patience = 60 * time.Second
 
 // testPorts are those of all tests: a server that is started again at its address
 // has no other test's in its place.
@@ -51,19 +52,17 @@ var testPorts = ports.New()
 
 // bed is what a test runs on: real etcd and an API server.
 type bed struct {
-	t       *testing.T
-	cluster *registry.Cluster
-	etcd    *clientv3.Client
-	store   *registry.Store
-	ports   *ports.Allocator
-	// readLimit is for etcd, as Config has it: patience, unless a test is of what
-	// comes after it.
-	readLimit time.Duration
+	t         *testing.T
+	cluster   *registry.Cluster
+	etcd      *clientv3.Client
+	store     *registry.Store
+	ports     *ports.Allocator
+	readLimit time.Duration // for etcd, as Config has it
 }
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{t: t, ports: testPorts, readLimit: patience}
+	b := &bed{t: t, ports: testPorts}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
