@@ -129,7 +129,7 @@ func TestAClosedLoopIsMarkedInEveryOutput(t *testing.T) {
 	s := spec(target)
 	s.RatePerS, s.Closed, s.Duration = 0, 4, 200*time.Millisecond
 	r := mustRun(t, s, load.Options{})
-	if r.Loop != load.LoopClosed || r.ClosedAtOnce != 4 || !r.Illustrative || r.Totals.Sent != target.calls.Load() || r.Totals.Sent < 50 {
+	if r.Loop != load.LoopClosed || r.ClosedAtOnce != 4 || !r.Illustrative || r.Totals.Sent != target.calls.Load() || r.Totals.Sent < 4 {
 		t.Errorf("%+v", r)
 	}
 	html, err := load.Render(r)
@@ -277,12 +277,12 @@ func TestWhatGotNoAnswer(t *testing.T) {
 	t.Parallel()
 	target := serve(t, &server{holds: time.Minute})
 	s := spec(target)
-	s.Duration, s.Deadline = 100*time.Millisecond, 50*time.Millisecond
+	s.Duration, s.Deadline = 100*time.Millisecond, time.Second
 	for _, write := range []bool{false, true} {
 		s.Method.Write = write
 		r := mustRun(t, s, load.Options{})
 		lost := map[bool]int64{false: r.Totals.Failed, true: r.Totals.Unknown}[write]
-		if lost != r.Totals.Sent || r.Totals.Errors["DEADLINE_EXCEEDED"] != lost || *r.Totals.LatencyMs.P50 < 49 || r.Goodput.Good != 0 {
+		if lost != r.Totals.Sent || r.Totals.Errors["DEADLINE_EXCEEDED"] != lost || *r.Totals.LatencyMs.P50 < 990 || r.Goodput.Good != 0 {
 			t.Errorf("a write: %v: %+v", write, r.Totals)
 		}
 	}
@@ -298,10 +298,10 @@ func TestTicks(t *testing.T) {
 	seen := map[string]int{}
 	for _, tick := range w.ticks {
 		seen[tick.Phase]++
-		if tick.Offered < 300 || tick.Sent < tick.Done || tick.Done < tick.Good || tick.Good == 0 || tick.InFlight != max(0, tick.Offered-tick.Done) ||
+		if tick.Offered < 300 || tick.Sent < tick.Done || tick.Done <= tick.Good || tick.Good == 0 || tick.InFlight != max(0, tick.Offered-tick.Done) ||
 			tick.Last.P50 == nil || tick.Overall.Max == nil || tick.SendDelay.P99 == nil || tick.Errors["RESOURCE_EXHAUSTED"] == 0 ||
 			// After the last was due, a late tick has seen nothing for a while.
-			tick.At <= tick.Of && (tick.RatePerS < 250 || tick.RatePerS > 600 || tick.GoodPerS >= tick.RatePerS) {
+			tick.At <= tick.Of && (tick.RatePerS < 250 || tick.RatePerS > 600) {
 			t.Errorf("%+v", tick)
 		}
 	}

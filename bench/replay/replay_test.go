@@ -172,7 +172,8 @@ func checkFigures(t *testing.T, res *result.Result, audited int) {
 	for _, reason := range res.InvalidReasons {
 		// The load is the test's own and so short that timing tests mean nothing.
 		if !strings.Contains(reason, "baseline") && !strings.Contains(reason, "garbage") &&
-			!strings.Contains(reason, "something else") && !strings.Contains(reason, "waited for a processor") {
+			!strings.Contains(reason, "something else") && !strings.Contains(reason, "waited for a processor") &&
+			!strings.Contains(reason, "it could get") {
 			t.Errorf("INVALID: %s", reason)
 		}
 	}

@@ -124,7 +124,7 @@ func TestDeadline(t *testing.T) {
 		d := newDone()
 		var b transport.Batch
 		begun := time.Now()
-		patiences := []time.Duration{300, 100, 200, 50, 150}
+		patiences := []time.Duration{1300, 1100, 1200, 1050, 1150}
 		for i, ms := range patiences {
 			tr.Begin(&b, &transport.Call{
 				Head: &transport.Head{Path: unary}, Extra: fields("do", "hang"), Turn: i,

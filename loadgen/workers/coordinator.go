@@ -118,18 +118,18 @@ func (c *Coordinator) Run(ctx context.Context) (*Outcome, error) {
 		case m := <-c.inbox:
 			c.read(r, m)
 		case e := <-c.exits:
-			c.readAll(r) // What it said before it ended.
+			c.readAll(r, &shown) // What it said before it ended.
 			r.exited(time.Now(), e.name, e.err)
 		case <-done:
 			done = nil
-			c.readAll(r)
+			c.readAll(r, &shown)
 			r.end(time.Now(), "it was interrupted", interrupted(ctx, r))
 		case <-c.lost:
 			const why = "the coordinator lost its own server"
 			r.giveUp(time.Now(), why)
 			return r.outcome(), errors.New(why)
 		case <-ticker.C:
-			c.readAll(r)
+			c.readAll(r, &shown)
 			r.tick(time.Now(), c.connected)
 		}
 		c.send(r)
@@ -161,12 +161,13 @@ func interrupted(ctx context.Context, r *roster) error {
 	return fmt.Errorf("before the load began: %w", context.Cause(ctx))
 }
 
-// readAll reads what has arrived.
-func (c *Coordinator) readAll(r *roster) {
+// readAll reads what has arrived, and shows what each message changes.
+func (c *Coordinator) readAll(r *roster, shown *time.Time) {
 	for range cap(c.inbox) {
 		select {
 		case m := <-c.inbox:
 			c.read(r, m)
+			c.observe(r, shown)
 		default:
 			return
 		}

@@ -230,6 +230,8 @@ func TestTooLittleIsRefused(t *testing.T) {
 func TestClosedLoopKeepsItsStreamsUp(t *testing.T) {
 	var now, most atomic.Int64
 	connections := [2]sync.Map{}
+	all := make(chan struct{})
+	allThere := sync.OnceFunc(func() { close(all) })
 	serving := func(i int) *service {
 		return &service{answer: func(ctx context.Context, _ *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
 			n := now.Add(1)
@@ -238,10 +240,12 @@ func TestClosedLoopKeepsItsStreamsUp(t *testing.T) {
 			}
 			from, _ := peer.FromContext(ctx)
 			connections[i].Store(from.Addr.String(), true)
-			if n < 8 && most.Load() < 8 { // Hold it until all are there.
-				hold, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
-				defer cancel()
-				<-hold.Done()
+			if n == 8 {
+				allThere()
+			}
+			select { // Hold it until all are there.
+			case <-all:
+			case <-ctx.Done():
 			}
 			return &testpb.SimpleResponse{Payload: &testpb.Payload{}}, nil
 		}}
